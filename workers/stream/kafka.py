@@ -1,0 +1,67 @@
+"""Kafka clients from Settings, the same for every worker and command."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.abc import ConsumerRebalanceListener
+
+from topics.catalog import MAX_RAW_BYTES
+from workers.settings import Settings
+
+STOP_TIMEOUT = 10.0
+"""aiokafka's `stop()` hangs while the brokers are away: nobody waits for it longer than this, in seconds."""
+
+
+def consumer(settings: Settings, group: str | None = None, **options: Any) -> AIOKafkaConsumer:
+    """A consumer of raw bytes that commits nothing by itself and starts at the earliest record.
+
+    `options` are aiokafka's and win over ours; the settings' `[kafka.consumer]` wins over both.
+    """
+    session = int(settings.kafka.session_timeout * 1000)
+    ours: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "group_id": group,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": session,
+        "heartbeat_interval_ms": min(3000, session // 3),
+        "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
+        "max_partition_fetch_bytes": MAX_RAW_BYTES,
+        "metadata_max_age_ms": 60_000,
+    }
+    return AIOKafkaConsumer(**(ours | options | settings.kafka.consumer))
+
+
+def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
+    """An idempotent producer that waits for every replica in sync."""
+    ours: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "acks": "all",
+        "enable_idempotence": True,
+        "linger_ms": 5,
+        "max_request_size": 2 * MAX_RAW_BYTES,
+        "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
+    }
+    return AIOKafkaProducer(**(ours | options | settings.kafka.producer))
+
+
+async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client, within `STOP_TIMEOUT` and whatever state it is in."""
+    with suppress(Exception):
+        await asyncio.wait_for(client.stop(), STOP_TIMEOUT)
+
+
+@asynccontextmanager
+async def running(client: Any) -> AsyncIterator[Any]:
+    """Start a client and stop it in the end. Raises what aiokafka raises where no broker answers."""
+    try:
+        await client.start()
+        yield client
+    finally:
+        await stop(client)
+
+
+__all__ = ["ConsumerRebalanceListener", "consumer", "producer", "running", "stop"]
