@@ -25,14 +25,14 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What all records have in common: immutable, absent fields left out on the wire."""
 
 
-class Warn(Record, kw_only=True):
+class Warn(Record, frozen=True, kw_only=True):
     """A field that could not be read as it came and was set to null or mended."""
 
     field: str
     reason: str
 
 
-class RawArticle(Record, kw_only=True):
+class RawArticle(Record, frozen=True, kw_only=True):
     """An article as a source published it. At least one of `title` and `body` has text.
 
     `extra` holds every field of the input that we have no name for.
@@ -55,7 +55,7 @@ class RawArticle(Record, kw_only=True):
     extra: dict[str, Any] = {}
 
 
-class Mention(Record, kw_only=True):
+class Mention(Record, frozen=True, kw_only=True):
     """A span that names something. `label` is spaCy's (OntoNotes); `entity_id` a Wikidata id."""
 
     field: str
@@ -67,7 +67,7 @@ class Mention(Record, kw_only=True):
     entity_id: str | None = None
 
 
-class Evidence(Record, kw_only=True):
+class Evidence(Record, frozen=True, kw_only=True):
     """Why a rule was met: the text in `field` (title | text) from `start` to `end` is what `clause` asks for.
 
     `clause` is the rule's term as its author wrote it; where an alias matched, `alias_of` is the canonical term
@@ -82,7 +82,7 @@ class Evidence(Record, kw_only=True):
     alias_of: str | None = None
 
 
-class RuleMet(Record, kw_only=True):
+class RuleMet(Record, frozen=True, kw_only=True):
     """One rule of one watchlist that an article met. `version` names the watchlist's contents."""
 
     watchlist: str
@@ -95,7 +95,7 @@ class RuleMet(Record, kw_only=True):
     evidence: tuple[Evidence, ...]
 
 
-class ArticleHit(Record, kw_only=True):
+class ArticleHit(Record, frozen=True, kw_only=True):
     """A rule that was met, as the enriched article lists it."""
 
     desk: str
@@ -105,14 +105,14 @@ class ArticleHit(Record, kw_only=True):
     evidence: tuple[Evidence, ...]
 
 
-class Snippet(Record, kw_only=True):
+class Snippet(Record, frozen=True, kw_only=True):
     """A piece of the article for people. `marks` are the (start, end) of what matched, within `text`."""
 
     text: str
     marks: tuple[tuple[int, int], ...] = ()
 
 
-class Origin(Record, kw_only=True):
+class Origin(Record, frozen=True, kw_only=True):
     """Where the raw record was. `timestamp` is the broker's."""
 
     topic: str
@@ -121,7 +121,7 @@ class Origin(Record, kw_only=True):
     timestamp: datetime
 
 
-class EnrichedArticle(Record, kw_only=True):
+class EnrichedArticle(Record, frozen=True, kw_only=True):
     """An article, cleaned, with what it names and which rules it met."""
 
     id: str
@@ -146,13 +146,13 @@ class EnrichedArticle(Record, kw_only=True):
     watchlists: dict[str, str] = {}
 
 
-class Policy(Record, kw_only=True):
+class Policy(Record, frozen=True, kw_only=True):
     """How a desk wants to be alerted. `cooldown` is in seconds."""
 
     cooldown: float = 6 * 3600.0
 
 
-class Hit(Record, kw_only=True, tag_field="type", tag="hit"):
+class Hit(Record, frozen=True, kw_only=True, tag_field="type", tag="hit"):
     """One article, in one revision, met one desk's rules. `id` hashes desk, article and revision.
 
     `seen_at` is the raw record's broker time: the only clock that decisions use. `signature` is a MinHash of the
@@ -181,7 +181,7 @@ class Hit(Record, kw_only=True, tag_field="type", tag="hit"):
     policy: Policy = Policy()
 
 
-class Withdrawn(Record, kw_only=True, tag_field="type", tag="withdrawn"):
+class Withdrawn(Record, frozen=True, kw_only=True, tag_field="type", tag="withdrawn"):
     """A canceled article, sent to every partition: whichever desk alerted on it says so."""
 
     article_id: str
@@ -191,20 +191,20 @@ class Withdrawn(Record, kw_only=True, tag_field="type", tag="withdrawn"):
     source: str | None = None
 
 
-class Tick(Record, kw_only=True, tag_field="type", tag="tick"):
+class Tick(Record, frozen=True, kw_only=True, tag_field="type", tag="tick"):
     """Time has passed: nothing else moves a desk's clock when no article comes."""
 
     seen_at: datetime
 
 
-class Closed(Record, kw_only=True, tag_field="type", tag="closed"):
+class Closed(Record, frozen=True, kw_only=True, tag_field="type", tag="closed"):
     """A desk whose last watchlist is gone: its stories may be forgotten."""
 
     desk: str
     seen_at: datetime
 
 
-class AlertArticle(Record, kw_only=True):
+class AlertArticle(Record, frozen=True, kw_only=True):
     """The article that an alert is about."""
 
     id: str
@@ -216,7 +216,7 @@ class AlertArticle(Record, kw_only=True):
     published_at: datetime | None = None
 
 
-class Counts(Record, kw_only=True):
+class Counts(Record, frozen=True, kw_only=True):
     """What a story has gathered for one desk. `suppressed` articles were folded in without an alert."""
 
     articles: int = 0
@@ -224,7 +224,7 @@ class Counts(Record, kw_only=True):
     suppressed: int = 0
 
 
-class Alert(Record, kw_only=True):
+class Alert(Record, frozen=True, kw_only=True):
     """What a desk is told. It stands alone: link, headline, and the snippet with the match marked.
 
     `id` hashes desk, story, kind and ordinal. `seq` counts the story's alerts from 0, `updates` is the id of its

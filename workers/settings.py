@@ -131,7 +131,7 @@ def load(**flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     secrets = os.environ.get("WIREWATCH_SECRETS_DIR")
     try:
-        return Settings(_secrets_dir=secrets, **given)
+        return Settings(_secrets_dir=secrets, **given)  # type: ignore[call-arg]  # pydantic-settings takes it
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{_config_file()}: not valid TOML: {error}") from None
     except ValidationError as error:
