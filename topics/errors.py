@@ -36,8 +36,6 @@ REASONS = (
     "no_text",
     "output_too_large",
     "worker_crash",
-    "timeout",
-    "out_of_memory",
     "refused",
 )
 """Every reason for a dead letter."""

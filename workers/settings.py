@@ -36,7 +36,7 @@ class Enrich(_Section):
     batch: int = Field(default=16, ge=1, le=256)
     max_in_flight: int = Field(default=512, ge=1)
     max_in_flight_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
-    time_budget: float = Field(default=20.0, gt=0)
+    time_budget: float = Field(default=10.0, gt=0)
     memory_limit: int = Field(default=2 * 1024**3, ge=0)
     recycle_after: int = Field(default=20_000, ge=1)
     drain: float = Field(default=20.0, ge=0)
