@@ -1,0 +1,285 @@
+"""The fold: what a record of `news.hits` makes of a partition's stories, and whom it alerts.
+
+`step` decides and changes nothing, `State.apply` carries the decision out. Both hang on the records alone, no clock,
+no order of a set, so that any worker, any replay and the state read back from `news.stories` come to the same alerts.
+
+One article alerts a desk once, whatever number of its rules it meets. A further article of the same story is folded
+into the story's counts while the cooldown since its last alert lasts, and alerts (`corroborated`) when that is over:
+somebody else still reports it. A further rule or a higher severity alerts at once (`escalated`). After a withdrawal
+the next article of the story alerts. A hit whose id is known changes nothing; so an article that goes back to an
+earlier revision does not, either.
+
+A desk's clock is the latest `seen_at` of its hits and of the partition's ticks. A story is forgotten when nothing was
+heard of it for `LIFE`, or for the cooldown if that is longer.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from alerts.policies import MAX_RULES, Situation, Verdict, judge, rules_digest
+from alerts.state import Desk, Forgotten, State, Step
+from alerts.stories import normal_title
+from topics.identity import alert_id, digest
+from topics.records import (
+    Alert,
+    AlertArticle,
+    Closed,
+    Counts,
+    Hit,
+    HitRecord,
+    RuleMet,
+    Snippet,
+    Tick,
+    Withdrawn,
+    severity_rank,
+)
+from topics.stories import Story, Telling
+
+LIFE = timedelta(hours=72)
+"""How long a story is remembered after its last article."""
+MAX_FORGOTTEN = 64
+"""Stories that one record may expire: its changes must fit one batch. What is left waits for the next."""
+MAX_TELLINGS = 24
+"""Articles that a story remembers; those that alerted are kept longest."""
+MAX_SOURCES = 32
+MAX_SIGNATURES = 3
+MAX_TITLES = 4
+_END = datetime.max.replace(tzinfo=UTC)
+
+
+def step(state: State, record: HitRecord) -> Step:
+    """What the record leads to in this state. The state stays as it is: see `State.apply`."""
+    if isinstance(record, Hit):
+        return _hit(state, record)
+    if isinstance(record, Withdrawn):
+        return _withdrawn(state, record)
+    if isinstance(record, Closed):
+        clock = state.clock(record.desk)
+        closing = {**state.closing, record.desk: clock} if clock and record.desk in state.desks else state.closing
+        return _swept(state, closing=closing)
+    return _tick(state, record)
+
+
+def fold(records: Iterable[HitRecord | None], state: State | None = None) -> Iterator[Alert]:
+    """The alerts that one partition's records lead to, in order; None is a record that nobody could read.
+
+    With a `state`, it goes on from that and leaves its own end there.
+    """
+    state = State() if state is None else state
+    for record in records:
+        if record is not None:
+            done = step(state, record)
+            state.apply(done)
+            yield from done.alerts
+
+
+def _hit(state: State, hit: Hit) -> Step:
+    desk = state.desks.get(hit.desk) or Desk()
+    story = desk.find(hit)
+    telling = next((t for t in story.tellings if t.id == hit.article_id), None) if story else None
+    if story is not None and telling is not None and hit.seen_at < story.expires and _is_known(telling, hit):
+        return _swept(state, suppressed="repeat")
+    clock = state.clock(hit.desk)
+    now = hit.seen_at if clock is None else max(clock, hit.seen_at)
+    gone = desk.due(now, MAX_FORGOTTEN)
+    if story is not None and story.id in gone:
+        story = telling = None
+    situation = Situation(hit, now, story, telling)
+    verdict = judge(situation)
+    changed, alerts = _told(situation, verdict)
+    forgotten = tuple(Forgotten(hit.desk, story_id) for story_id in gone)
+    closing = {name: at for name, at in state.closing.items() if name != hit.desk}
+    return _swept(state, (*forgotten, changed), alerts, closing=closing, suppressed=verdict.reason)
+
+
+def _is_known(telling: Telling, hit: Hit) -> bool:
+    """Whether this very hit was folded. An article that comes again after it was withdrawn is news."""
+    again = telling.withdrawn_at is not None and hit.seen_at > telling.withdrawn_at
+    return hit.id in telling.hits and not again
+
+
+def _told(s: Situation, verdict: Verdict) -> tuple[Story, tuple[Alert, ...]]:
+    """The story after the hit, and its alert if there is one."""
+    story = _counted(s, verdict)
+    alert = None
+    if verdict.kind:
+        alert = _alert(story, s.hit, verdict.kind)
+        story = replace(
+            story,
+            alerts=story.alerts + 1,
+            first_alert=story.first_alert or alert.id,
+            alerted_at=s.now,
+            severity=_higher(story.severity, s.hit.severity),
+            rules=_joined(story.rules, s.hit.rules),
+        )
+    story = replace(story, tellings=_remembered(story.tellings, _telling(s, alert)))
+    return story, (alert,) if alert else ()
+
+
+def _counted(s: Situation, verdict: Verdict) -> Story:
+    """The story with the hit's article in its counts, and with what further articles are recognised by."""
+    hit, new = s.hit, s.telling is None
+    story = s.story or Story(
+        id=digest("story", hit.desk, hit.id, hit.seen_at.isoformat()),
+        desk=hit.desk,
+        first_seen=s.now,
+        last_seen=s.now,
+        expires=s.now,
+        title=hit.title,
+    )
+    source = hit.owner or hit.source or ""
+    further = bool(source) and source not in story.source_names
+    # Copies do not lend the story their text, or it would wander from like to like; its own articles' revisions do.
+    signature = hit.signature or "" if s.story is None or not new else ""
+    return replace(
+        story,
+        last_seen=s.now,
+        expires=max(story.expires, s.now + max(LIFE, timedelta(seconds=hit.policy.cooldown))),
+        articles=story.articles + new,
+        sources=story.sources + further,
+        suppressed=story.suppressed + (new and verdict.kind is None),
+        source_names=_kept(story.source_names, source, MAX_SOURCES),
+        signatures=_kept(story.signatures, signature, MAX_SIGNATURES),
+        titles=_kept(story.titles, normal_title(hit.title), MAX_TITLES),
+    )
+
+
+def _kept(known: tuple[str, ...], more: str, limit: int) -> tuple[str, ...]:
+    """`more` added, unless it is empty or known; the first and the latest stay."""
+    if not more or more in known:
+        return known
+    return (*known, more) if len(known) < limit else (known[0], *known[2:], more)
+
+
+def _telling(s: Situation, alert: Alert | None) -> Telling:
+    hit, before = s.hit, s.telling
+    return Telling(
+        id=hit.article_id,
+        # Two revisions back: a crash upstream repeats a few of its last hits, in order.
+        hits=(*(before.hits[-3:] if before else ()), hit.id),
+        seen_at=max(hit.seen_at, before.seen_at) if before else hit.seen_at,
+        severity=hit.severity,
+        rules=rules_digest(hit.rules),
+        alerted=alert.article if alert else (before.alerted if before else None),
+        embargo_until=hit.embargo_until,
+        withdrawn_at=before.withdrawn_at if before and not alert else None,
+    )
+
+
+def _remembered(tellings: tuple[Telling, ...], telling: Telling) -> tuple[Telling, ...]:
+    others = [other for other in tellings if other.id != telling.id]
+    if len(others) >= MAX_TELLINGS:
+        others.remove(next((other for other in others if other.alerted is None), others[0]))
+    return (*others, telling)
+
+
+def _joined(known: tuple[RuleMet, ...], met: tuple[RuleMet, ...]) -> tuple[RuleMet, ...]:
+    """The rules that a story has alerted on, without what belongs to one article."""
+    names = {(rule.watchlist, rule.rule) for rule in known}
+    more = (replace(r, evidence=(), tags=(), meta={}) for r in met if (r.watchlist, r.rule) not in names)
+    return (*known, *more)[:MAX_RULES]
+
+
+def _higher(a: str | None, b: str) -> str:
+    return b if a is None or severity_rank(b) > severity_rank(a) else a
+
+
+def _alert(story: Story, hit: Hit, kind: str) -> Alert:
+    return Alert(
+        id=alert_id(story.desk, story.id, kind, story.alerts),
+        kind=kind,
+        desk=story.desk,
+        story_id=story.id,
+        seq=story.alerts,
+        updates=story.first_alert,
+        severity=hit.severity,
+        rules=hit.rules,
+        article=AlertArticle(
+            id=hit.article_id,
+            revision=hit.revision,
+            url=hit.url,
+            title=hit.title,
+            source=hit.source,
+            language=hit.language,
+            published_at=hit.published_at,
+        ),
+        snippet=hit.snippet,
+        counts=Counts(articles=story.articles, sources=story.sources, suppressed=story.suppressed),
+        first_seen=story.first_seen,
+        last_seen=story.last_seen,
+        embargo_until=hit.embargo_until,
+    )
+
+
+def _withdrawn(state: State, record: Withdrawn) -> Step:
+    """Every desk that was alerted on the article is told so. The rules are the story's, without evidence."""
+    changes: list[Story | Forgotten] = []
+    alerts: list[Alert] = []
+    for name, desk in sorted(state.desks.items()):
+        story = desk.stories.get(desk.articles.get(record.article_id, ""))
+        telling = next((t for t in story.tellings if t.id == record.article_id), None) if story else None
+        if story is None or telling is None or telling.withdrawn_at is not None or record.seen_at < telling.seen_at:
+            continue
+        now = max(filter(None, (state.clock(name), record.seen_at)))
+        story = replace(story, last_seen=now, expires=max(story.expires, now + LIFE))
+        if telling.alerted is not None:
+            alerts.append(_retraction(story, telling, telling.alerted, record))
+            # No cooldown: whoever still reports it is worth an alert.
+            story = replace(story, alerts=story.alerts + 1, alerted_at=None)
+        marked = replace(telling, withdrawn_at=record.seen_at)
+        changes.append(replace(story, tellings=_remembered(story.tellings, marked)))
+    return _swept(state, tuple(changes), tuple(alerts))
+
+
+def _retraction(story: Story, telling: Telling, article: AlertArticle, record: Withdrawn) -> Alert:
+    title = record.title or article.title
+    return Alert(
+        id=alert_id(story.desk, story.id, "withdrawn", story.alerts),
+        kind="withdrawn",
+        desk=story.desk,
+        story_id=story.id,
+        seq=story.alerts,
+        updates=story.first_alert,
+        severity=telling.severity,
+        rules=story.rules,
+        article=replace(article, url=record.url or article.url, title=title, source=record.source or article.source),
+        snippet=Snippet(text=title or ""),
+        counts=Counts(articles=story.articles, sources=story.sources, suppressed=story.suppressed),
+        first_seen=story.first_seen,
+        last_seen=story.last_seen,
+        embargo_until=telling.embargo_until,
+    )
+
+
+def _tick(state: State, record: Tick) -> Step:
+    ticked = record.seen_at if state.ticked is None else max(state.ticked, record.seen_at)
+    gone: list[Forgotten] = []
+    for name, desk in sorted(state.desks.items()):
+        now = max(filter(None, (state.clock(name), ticked)))
+        gone.extend(Forgotten(name, story_id) for story_id in desk.due(now, MAX_FORGOTTEN - len(gone)))
+    return _swept(state, tuple(gone), ticked=ticked)
+
+
+def _swept(
+    state: State,
+    changes: tuple[Story | Forgotten, ...] = (),
+    alerts: tuple[Alert, ...] = (),
+    *,
+    closing: Mapping[str, datetime] | None = None,
+    ticked: datetime | None = None,
+    suppressed: str | None = None,
+) -> Step:
+    """The step, and with it a few more stories of the desks that are closing."""
+    closing = dict(state.closing if closing is None else closing)
+    room = MAX_FORGOTTEN - sum(isinstance(change, Forgotten) for change in changes)
+    touched = {change.id for change in changes}
+    for name in sorted(closing):
+        desk = state.desks.get(name)
+        gone = [story_id for story_id in desk.due(_END, room) if story_id not in touched] if desk else []
+        changes += tuple(Forgotten(name, story_id) for story_id in gone)
+        room -= len(gone)
+        if desk is None or len(gone) == len(desk.stories):
+            del closing[name]
+    return Step(changes=changes, alerts=alerts, ticked=ticked or state.ticked, closing=closing, suppressed=suppressed)

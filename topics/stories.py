@@ -1,0 +1,127 @@
+"""What `news.stories` holds: the stories that each desk has, and one cursor a partition.
+
+It is a view for readers and, at the same time, the changelog that the alert worker's state is read back from. The
+key of a story is `desk/story`, that of the cursor `CURSOR_KEY`. A reader that meets a greater `v` than its own
+`SCHEMA` must not guess.
+"""
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from topics.errors import InvalidRecord
+from topics.records import AlertArticle, Record, RuleMet
+
+SCHEMA = 1
+"""Version of the records below."""
+CURSOR_KEY = b"\x00cursor"
+"""Key of the cursor. No desk's id starts with a NUL."""
+
+
+class Telling(Record, frozen=True, kw_only=True):
+    """One article of a story, as the desk last saw it.
+
+    `hits` are the ids of its latest hits, `rules` is a digest of the rules that it meets. `alerted` is the article as
+    the desk was last alerted on it, None where it was only counted.
+    """
+
+    id: str
+    hits: tuple[str, ...]
+    seen_at: datetime
+    severity: str
+    rules: str
+    alerted: AlertArticle | None = None
+    embargo_until: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+
+class Story(Record, frozen=True, kw_only=True):
+    """Articles that tell the same thing, to one desk.
+
+    `first_seen`, `last_seen` and `alerted_at` are on the desk's own clock, `expires` too: from then on the story is
+    forgotten. `alerts` counts the alerts so far, `first_alert` is the id of the first. `severity` is the highest and
+    `rules` are all that the desk was alerted on, their evidence left out. `signatures` and `titles` are those by which
+    further articles are recognised. `articles`, `sources` and `suppressed` count; `tellings` and `source_names` hold
+    only the latest.
+    """
+
+    v: int = SCHEMA
+    id: str
+    desk: str
+    first_seen: datetime
+    last_seen: datetime
+    expires: datetime
+    title: str | None = None
+    alerts: int = 0
+    first_alert: str | None = None
+    alerted_at: datetime | None = None
+    severity: str | None = None
+    rules: tuple[RuleMet, ...] = ()
+    signatures: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    articles: int = 0
+    sources: int = 0
+    suppressed: int = 0
+    tellings: tuple[Telling, ...] = ()
+    source_names: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> bytes:
+        """The record's key in `news.stories`."""
+        return story_key(self.desk, self.id)
+
+
+class Cursor(Record, frozen=True, kw_only=True):
+    """How far a partition is folded: the next hit, and the end of the alerts that came of those before it.
+
+    `epoch` counts the logs of hits that the partition has had (it is raised where the cursor names a hit that the log
+    does not have). `ticked` is the latest tick; `closing` are desks whose stories are being forgotten, with the clock
+    that they had.
+    """
+
+    v: int = SCHEMA
+    next: int
+    alerts_end: int
+    epoch: int = 0
+    ticked: datetime | None = None
+    closing: dict[str, datetime] = msgspec.field(default_factory=dict)
+
+
+R = TypeVar("R", Story, Cursor)
+
+_story_decoder = msgspec.json.Decoder(Story)
+_cursor_decoder = msgspec.json.Decoder(Cursor)
+
+
+def story_key(desk: str, story_id: str) -> bytes:
+    """`desk/story` in UTF-8. Story ids hold no slash, desks may."""
+    return f"{desk}/{story_id}".encode()
+
+
+def desk_and_story(key: bytes) -> tuple[str, str]:
+    """The inverse of `story_key`. Raises InvalidRecord."""
+    desk, slash, story_id = key.decode("utf-8", "replace").rpartition("/")
+    if not slash:
+        raise InvalidRecord("wrong_type", f"expected a key of desk/story, found {key[:80]!r}")
+    return desk, story_id
+
+
+def decode_story(value: bytes) -> Story:
+    """Raises InvalidRecord, for a later schema too."""
+    return _checked(_story_decoder, value)
+
+
+def decode_cursor(value: bytes) -> Cursor:
+    """Raises InvalidRecord, for a later schema too."""
+    return _checked(_cursor_decoder, value)
+
+
+def _checked(decoder: "msgspec.json.Decoder[R]", value: bytes) -> R:
+    try:
+        record = decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRecord("wrong_type", str(error)) from None
+    if record.v > SCHEMA:
+        raise InvalidRecord("wrong_type", f"schema {record.v} is newer than this version's {SCHEMA}")
+    return record
