@@ -1,0 +1,304 @@
+"""Many watchlists compiled to one Matcher: what an article meets, with the proof.
+
+All terms of all watchlists are in one Aho-Corasick automaton that runs once over the folded title and once over the
+folded text, so that the time depends on the article and on what is found in it, not on how many terms there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+from ahocorasick_rs import AhoCorasick
+
+from alerts.folding import KINDS, Folded, fold, parts, word_end
+from alerts.terms import forms
+from alerts.watchlist import Rule, Watchlist
+from topics.records import Evidence, Policy, RuleMet, severity_rank
+
+MAX_EVIDENCE = 8
+"""Of one rule in one article."""
+LEAD = 600
+"""The lead is the first paragraph, at most so many code points."""
+_PREFIX_REACH = 64
+"""How far beyond a prefix the word is marked."""
+_CHUNK = 1 << 16
+"""Folded code points searched at once: what a hostile text makes the automaton return stays small."""
+_TITLE, _LEAD, _BODY = 1, 2, 4
+_FIELDS = {"title": _TITLE, "lead": _LEAD, "body": _BODY}
+
+
+class DeskMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules that one article met for one desk. `severity` is the highest of them."""
+
+    desk: str
+    policy: Policy
+    severity: str
+    rules: tuple[RuleMet, ...]
+
+
+class _Use(NamedTuple):
+    """One form of one term of one rule. `cased`: what the place must be with its case kept."""
+
+    rule: int
+    order: int
+    clause: str
+    alias_of: str | None
+    cased: str | None
+    prefix: bool
+    excludes: bool
+
+
+class _Pattern(NamedTuple):
+    first: int
+    last: int
+    first_digit: bool
+    last_digit: bool
+    uses: tuple[_Use, ...]
+
+
+class _Compiled(NamedTuple):
+    watchlist: Watchlist
+    rule: Rule
+    fields: int
+    sources: frozenset[str]
+    languages: frozenset[str]
+
+
+class _Place(NamedTuple):
+    """Where a term was found: in field 0 (title) or 1 (text), in the original's code points."""
+
+    field: int
+    start: int
+    end: int
+    use: _Use
+
+
+class Matcher:
+    """What any article meets of these watchlists. Immutable and deterministic; made anew when they change."""
+
+    def __init__(self, watchlists: Sequence[Watchlist]) -> None:
+        self._policies = _policies(watchlists)
+        self._rules = [_compiled(watchlist, rule) for watchlist in watchlists for rule in watchlist.rules]
+        self._lead = any(rule.fields & _LEAD for rule in self._rules)
+        by_form: dict[str, list[_Use]] = defaultdict(list)
+        for number, compiled in enumerate(self._rules):
+            for folded, use in _uses(number, compiled.rule):
+                by_form[folded].append(use)
+        self._patterns = [_pattern(folded, uses) for folded, uses in by_form.items()]
+        self._longest = max(map(len, by_form), default=0)
+        self._automaton = AhoCorasick(list(by_form), store_patterns=False) if by_form else None
+
+    def match(
+        self, *, title: str, text: str, source: str | None = None, language: str | None = None
+    ) -> tuple[DeskMatch, ...]:
+        """The desks whose rules the article meets, sorted. `language` is a BCP 47 tag, or None if it is not known.
+
+        A rule for some sources is not met by an article without one; a rule for some languages is met by an article
+        whose language is not known.
+        """
+        found: dict[int, list[_Place]] = {}
+        excluded: set[int] = set()
+        for field, content in enumerate((title, text)):
+            if content and self._automaton is not None:
+                self._search(field, content, found, excluded)
+        met = {
+            rule: places
+            for rule, places in found.items()
+            if rule not in excluded and _admits(self._rules[rule], source, language)
+        }
+        return self._by_desk(met, (title, text)) if met else ()
+
+    def _search(self, field: int, content: str, found: dict[int, list[_Place]], excluded: set[int]) -> None:
+        folded = fold(content)
+        lead = lead_end(content) if field and self._lead else 0
+        tally: dict[_Use, int] = {}
+        for number, start, end in self._candidates(folded.text):
+            pattern = self._patterns[number]
+            starts, ends = _edges(folded.text, start, end, pattern)
+            if not starts:
+                continue
+            for use in pattern.uses:
+                if not (ends or use.prefix) or tally.get(use, 0) >= MAX_EVIDENCE:
+                    continue
+                place = self._place(field, folded, start, end, use, lead)
+                if place is None:
+                    continue
+                tally[use] = tally.get(use, 0) + 1
+                if use.excludes:
+                    excluded.add(use.rule)
+                else:
+                    found.setdefault(use.rule, []).append(place)
+
+    def _candidates(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """(pattern, start, end) of every form found, whole word or not."""
+        assert self._automaton is not None
+        if len(text) <= _CHUNK:
+            yield from self._automaton.find_matches_as_indexes(text, overlapping=True)
+            return
+        for base in range(0, len(text), _CHUNK):
+            piece = text[base : base + _CHUNK + self._longest - 1]
+            for number, start, end in self._automaton.find_matches_as_indexes(piece, overlapping=True):
+                if start < _CHUNK:  # else the next piece finds it
+                    yield number, base + start, base + end
+
+    def _place(self, field: int, folded: Folded, start: int, end: int, use: _Use, lead: int) -> _Place | None:
+        """The place in the original, or None where the rule does not look or the case is another."""
+        if use.prefix:
+            end = word_end(folded.text, end, _PREFIX_REACH)
+        if not folded.whole(start, end):
+            return None
+        begin, stop = folded.start(start), folded.end(end)
+        fields = self._rules[use.rule].fields
+        within = fields & _TITLE if not field else fields & _BODY or (fields & _LEAD and stop <= lead)
+        if not within or (use.cased is not None and not _same_case(folded.source[begin:stop], use)):
+            return None
+        return _Place(field, begin, stop, use)
+
+    def _by_desk(self, met: dict[int, list[_Place]], contents: tuple[str, str]) -> tuple[DeskMatch, ...]:
+        desks: dict[str, list[RuleMet]] = defaultdict(list)
+        for number in sorted(met, key=lambda number: (self._rules[number].watchlist.id, number)):
+            compiled = self._rules[number]
+            desks[compiled.watchlist.desk].append(_rule_met(compiled, met[number], contents))
+        return tuple(
+            DeskMatch(
+                desk=desk,
+                policy=self._policies[desk],
+                severity=max((rule.severity for rule in rules), key=severity_rank),
+                rules=tuple(rules),
+            )
+            for desk, rules in sorted(desks.items())
+        )
+
+
+def lead_end(text: str) -> int:
+    """Where the first paragraph ends: at an empty line, at the end of a line too long to have been wrapped by hand,
+    or after `LEAD` code points."""
+    start = len(text) - len(text.lstrip())
+    head = text[start : start + LEAD]
+    end = len(head)
+    for line_end in (i for i, c in enumerate(head) if c == "\n"):
+        rest = head[line_end + 1 :].split("\n", 1)[0]
+        line_start = head.rfind("\n", 0, line_end) + 1
+        if not rest.strip() or line_end - line_start > 100:
+            end = line_end
+            break
+    return start + end
+
+
+def _compiled(watchlist: Watchlist, rule: Rule) -> _Compiled:
+    fields = 0
+    for name in rule.fields:
+        fields |= _FIELDS[name]
+    sources = frozenset(source.casefold() for source in rule.sources)
+    return _Compiled(watchlist, rule, fields, sources, frozenset(tag.lower() for tag in rule.languages))
+
+
+def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:
+    terms: list[tuple[str, str | None, bool]] = [(term, None, False) for term in rule.terms]
+    for canonical, aliases in rule.aliases.items():
+        terms.append((canonical, None, False))
+        terms += [(alias, canonical, False) for alias in aliases]
+    terms += [(term, None, True) for term in rule.exclude]
+    for order, (term, alias_of, excludes) in enumerate(terms):
+        for form in forms(term, case=rule.case):
+            yield form.folded, _Use(number, order, term, alias_of, form.cased, form.prefix, excludes)
+
+
+def _pattern(folded: str, uses: list[_Use]) -> _Pattern:
+    first, last = folded[0], folded[-1]
+    return _Pattern(KINDS[first], KINDS[last], first.isdigit(), last.isdigit(), tuple(uses))
+
+
+def _policies(watchlists: Sequence[Watchlist]) -> dict[str, Policy]:
+    """Of several watchlists for one desk, the policy with the shortest cooldown."""
+    policies: dict[str, Policy] = {}
+    for watchlist in watchlists:
+        known = policies.get(watchlist.desk)
+        if known is None or watchlist.policy.cooldown < known.cooldown:
+            policies[watchlist.desk] = watchlist.policy
+    return policies
+
+
+def _edges(text: str, start: int, end: int, pattern: _Pattern) -> tuple[bool, bool]:
+    """Whether a word begins at `start`, and ends at `end`."""
+    if start:
+        before = text[start - 1]
+        if not parts(KINDS[before], pattern.first):
+            return False, False
+        if pattern.first_digit and before in ".," and text[start - 2 : start - 1].isdigit():
+            return False, False  # 737 is not in 1,737
+    if end == len(text):
+        return True, True
+    after = text[end]
+    if not parts(pattern.last, KINDS[after]):
+        return True, False
+    if after in "'.,":
+        return True, _ends_before(text, end, pattern.last_digit)
+    return True, True
+
+
+def _ends_before(text: str, end: int, digit: bool) -> bool:
+    """Not a whole word: "won" in "won't", 5 in 5.2. A possessive's 's, and other endings, leave it whole."""
+    if text[end] == "'":
+        return text[end + 1 : end + 2] != "t" or text[end + 2 : end + 3].isalnum()
+    return not (digit and text[end + 1 : end + 2].isdigit())
+
+
+def _same_case(written: str, use: _Use) -> bool:
+    assert use.cased is not None
+    if written == use.cased:
+        return True
+    kept = fold(written, cased=True).text
+    return kept.startswith(use.cased) if use.prefix else kept == use.cased
+
+
+def _admits(compiled: _Compiled, source: str | None, language: str | None) -> bool:
+    if compiled.sources and (source is None or source.strip().casefold() not in compiled.sources):
+        return False
+    if compiled.languages and language:
+        tag = language.lower().replace("_", "-")
+        return tag in compiled.languages or tag.split("-")[0] in compiled.languages
+    return True
+
+
+def _rule_met(compiled: _Compiled, places: list[_Place], contents: tuple[str, str]) -> RuleMet:
+    rule, watchlist = compiled.rule, compiled.watchlist
+    return RuleMet(
+        watchlist=watchlist.id,
+        version=watchlist.version,
+        rule=rule.id,
+        severity=rule.severity,
+        name=rule.name,
+        tags=rule.tags,
+        meta=rule.meta,
+        evidence=tuple(_evidence(place, contents[place.field]) for place in _telling(places)),
+    )
+
+
+def _telling(places: list[_Place]) -> list[_Place]:
+    """In order, the longest where they overlap; past `MAX_EVIDENCE`, each term's first before any term's second."""
+    places.sort(key=lambda place: (place.field, place.start, -place.end, place.use.order))
+    apart: list[_Place] = []
+    for place in places:
+        if not apart or apart[-1].field != place.field or place.start >= apart[-1].end:
+            apart.append(place)
+    if len(apart) <= MAX_EVIDENCE:
+        return apart
+    seen: dict[int, int] = {}
+    ranked = []
+    for position, place in enumerate(apart):
+        seen[place.use.order] = seen.get(place.use.order, -1) + 1
+        ranked.append((seen[place.use.order] > 0, position))
+    return [apart[position] for position in sorted(position for _, position in sorted(ranked)[:MAX_EVIDENCE])]
+
+
+def _evidence(place: _Place, content: str) -> Evidence:
+    return Evidence(
+        field="text" if place.field else "title",
+        start=place.start,
+        end=place.end,
+        text=content[place.start : place.end],
+        clause=place.use.clause,
+        alias_of=place.use.alias_of,
+    )

@@ -1,0 +1,187 @@
+"""Watchlists: what a desk wants to hear of. Loaded from YAML, checked, versioned by their contents."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alerts.document import Problem, Unreadable, read
+from alerts.watchlist_form import Form
+from alerts.watchlist_lint import warnings
+from topics.errors import ConfigError
+from topics.identity import digest
+from topics.records import Policy
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"exclude": "not", "fields": "in"}):
+    """What is looked for. A key of `aliases` is a term too; its values are other ways to write it.
+
+    `exclude` (`not` in the file): terms that, where the rule looks, keep it from being met. `fields` (`in`): title,
+    lead, body. `case` None decides term by term (`alerts.terms.ACRONYM`).
+    """
+
+    id: str
+    name: str | None = None
+    severity: str = "info"
+    terms: tuple[str, ...] = ()
+    aliases: dict[str, tuple[str, ...]] = {}
+    exclude: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ("title", "body")
+    case: bool | None = None
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = {}
+
+
+class Watchlist(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Rules for one desk. `version` is a digest of all the rest: the same contents have the same version."""
+
+    id: str
+    desk: str
+    policy: Policy = Policy()
+    rules: tuple[Rule, ...]
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.version:
+            msgspec.structs.force_setattr(self, "version", _version(self))
+
+
+class WatchlistError(ConfigError):
+    """Watchlists that cannot be used. The text has a line for each problem, and `problems` has them apart."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def load(path: Path) -> Watchlist:
+    """The watchlist in a file. Raises WatchlistError with everything that is wrong with it; warnings are ignored."""
+    watchlist, problems = _read(path)
+    if watchlist is None:
+        raise WatchlistError(problems)
+    return watchlist
+
+
+def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
+    """The watchlists in these files, and in the *.yaml and *.yml files of these directories.
+
+    Raises WatchlistError with the problems of all of them; the same id in two files is one.
+    """
+    loaded: dict[str, tuple[Path, Watchlist]] = {}
+    problems: list[Problem] = []
+    for path in files(paths):
+        watchlist, wrong = _read(path)
+        if watchlist is None:
+            problems += wrong
+        elif watchlist.id in loaded:
+            other = loaded[watchlist.id][0]
+            problems.append(_problem(path, 1, "id", "an id of its own", f"“{watchlist.id}”, which {other} has too"))
+        else:
+            loaded[watchlist.id] = (path, watchlist)
+    if problems:
+        raise WatchlistError(problems)
+    return tuple(watchlist for _, watchlist in loaded.values())
+
+
+def check(path: Path) -> tuple[Problem, ...]:
+    """Everything that is wrong with a file, and what is likely not meant so, by line. It does not raise."""
+    watchlist, problems = _read(path)
+    if watchlist is None:
+        return tuple(problems)
+    return tuple(sorted(problems, key=lambda problem: problem.line))
+
+
+def files(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that these paths name, each once; hidden ones in a directory (`..data`, editors' copies) are not."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.name[0] != ".")
+            found.update(dict.fromkeys(p for p in inside if p.is_file()))
+        else:
+            found[path] = None
+    return tuple(found)
+
+
+def revision(watchlists: Iterable[Watchlist]) -> str:
+    """A digest of ids and versions, whatever their order."""
+    return digest("watchlists", *(f"{w.id}={w.version}" for w in sorted(watchlists, key=lambda w: w.id)))
+
+
+def encode(watchlists: Sequence[Watchlist]) -> bytes:
+    """For another process; `decode` gives the same back."""
+    return _ENCODER.encode(tuple(watchlists))
+
+
+def decode(data: bytes) -> tuple[Watchlist, ...]:
+    """What `encode` was given. Raises msgspec.DecodeError for anything else."""
+    return _DECODER.decode(data)
+
+
+def _read(path: Path) -> tuple[Watchlist | None, list[Problem]]:
+    """The watchlist, or None where there are errors; and all problems, warnings among them."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
+    try:
+        document = read(data)
+    except Unreadable as error:
+        return None, [_problem(path, error.line, "file", error.expected, error.found)]
+    form = Form(str(path))
+    fields = form.watchlist(document)
+    if fields is None or form.problems:
+        return None, sorted(form.problems, key=lambda problem: problem.line)
+    return msgspec.convert(fields, Watchlist), warnings(document, str(path))
+
+
+def _problem(path: Path, line: int, field: str, expected: str, found: str) -> Problem:
+    return Problem(file=str(path), line=line, field=field, expected=expected, found=re.sub(r"\s+", " ", found))
+
+
+def _version(watchlist: Watchlist) -> str:
+    fields = msgspec.structs.asdict(watchlist) | {"version": ""}
+    return digest("watchlist", msgspec.json.encode(fields, order="sorted").decode())
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[Watchlist, ...])
+
+TEMPLATE = """\
+# A watchlist: what one desk wants to hear of. Check it with `wirewatch watchlists check FILE`.
+id: my-watchlist
+desk: my-desk                # whom the alerts are for; the id, if it is left out
+policy:
+  cooldown: 21600            # seconds in which one story alerts the desk only once (6 hours)
+
+rules:
+  - id: rare-earths
+    name: Rare earths        # what people see
+    severity: urgent         # info (the default), urgent or flash
+    # Whole words, in any case. Plurals, hyphens, accents and possessives are taken care of: this finds
+    # "Rare Earth", "rare-earths" and "rare earths'" too.
+    terms: [rare earths, neodymium, "dysprosi*"]     # a trailing * finds every word that begins so
+
+  - id: chips
+    terms: [semiconductors, foundries]
+    # Other ways to write one thing. Alerts name what the alias stands for.
+    aliases:
+      TSMC: [Taiwan Semiconductor, 台積電, "$TSM"]
+    # An article that has one of these does not meet the rule.
+    not: [potato chips]
+
+  - id: health-body
+    # Up to five capitals match case: WHO is not "who". `case: false` takes that back, `case: true` asks for the
+    # author's case in every term.
+    terms: [WHO, World Health Organization]
+    in: [title, lead]        # title, lead (the first paragraph), body (the whole text); default: title and body
+    languages: [en, fr]
+    # sources: [reuters, afp]          # only these
+    tags: [health]
+    meta: {owner: health team}         # anything of yours; it goes along with every alert
+"""
+"""A commented file to start from."""
