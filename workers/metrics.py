@@ -1,0 +1,212 @@
+"""Every metric, with its help text. Times are in seconds, sizes in bytes, offsets as Kafka counts them.
+
+A label's values are few and known: never a URL, an id or a text from an article. Those that we can list start at 0,
+so that a rate over the first occurrence is not lost.
+"""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from topics.errors import REASONS
+from topics.records import KINDS, SEVERITIES
+
+OUTCOMES = ("enriched", "filtered", "dead_lettered")
+STAGES = ("decode", "clean", "language", "entities", "match", "encode", "queue", "send")
+"""Where an article's time goes: the first six in the pool, `queue` waiting for it, `send` until acknowledged."""
+COMMIT_RESULTS = ("ok", "failed")
+RELOAD_RESULTS = ("ok", "failed")
+POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
+SUPPRESSED = ("repeat", "cooldown", "backfill")
+DELIVERIES = ("delivered", "repeated", "retried", "refused")
+
+# Stages take from tens of microseconds to the time budget (20 s by default).
+STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
+# From an idle worker's milliseconds to the backlog of an outage.
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
+# How old news is when it comes: the edge at 6 h is the default `max_alert_age`.
+AGE_BUCKETS = (10, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
+LOOP_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+_PARTITION = ("topic", "partition")
+
+
+class Metrics:
+    """All metrics of a worker, registered in `registry` together with those of the process and the platform.
+
+    One registry takes one Metrics. Whoever counts sets the attributes; nothing here reads a clock.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, version: str | None = None) -> None:
+        self.registry = registry
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        # 1, so that other series can be joined with the version that they come from.
+        build = Gauge("wirewatch_build_info", "The version that runs; always 1", ("version",), registry=registry)
+        build.labels(version or build_version()).set(1)
+        self._records(registry)
+        self._times(registry)
+        self._positions(registry)
+        self._in_flight(registry)
+        self._pool(registry)
+        self._alerting(registry)
+
+    def _records(self, registry: CollectorRegistry) -> None:
+        self.consumed = Counter(
+            "wirewatch_consumed_records_total", "Records read from Kafka, repeats too", ("topic",), registry=registry
+        )
+        # Outcomes add up to the articles that were settled; an article is processed again after a crash.
+        self.processed = Counter(
+            "wirewatch_processed_articles_total", "Articles settled, by outcome", ("outcome",), registry=registry
+        )
+        self.produced = Counter(
+            "wirewatch_produced_records_total", "Records that the broker acknowledged", ("topic",), registry=registry
+        )
+        self.dead_lettered = Counter(
+            "wirewatch_dead_letters_total", "Records sent to the dead letters", ("reason",), registry=registry
+        )
+        _start_at_zero(self.processed, OUTCOMES)
+        _start_at_zero(self.dead_lettered, REASONS)
+
+    def _times(self, registry: CollectorRegistry) -> None:
+        self.stage_seconds = Histogram(
+            "wirewatch_stage_seconds",
+            "Time that one article spent in a stage",
+            ("stage",),
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        # From the broker's own timestamp, so it includes every wait on our side of the input topic.
+        self.latency_seconds = Histogram(
+            "wirewatch_latency_seconds",
+            "From the input record's broker timestamp to the acknowledgement of its output",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.article_age_seconds = Histogram(
+            "wirewatch_article_age_seconds",
+            "How long before its broker timestamp an article was published",
+            buckets=AGE_BUCKETS,
+            registry=registry,
+        )
+        # Heartbeats live on the event loop: seconds here mean that the group is about to lose this member.
+        self.loop_delay_seconds = Histogram(
+            "wirewatch_loop_delay_seconds",
+            "How late the event loop ran a timer",
+            buckets=LOOP_BUCKETS,
+            registry=registry,
+        )
+        _start_at_zero(self.stage_seconds, STAGES)
+
+    def _positions(self, registry: CollectorRegistry) -> None:
+        self.lag = Gauge(
+            "wirewatch_lag_records", "End of the partition minus the committed offset", _PARTITION, registry=registry
+        )
+        self.position = Gauge(
+            "wirewatch_position_offset", "The next offset that will be fetched", _PARTITION, registry=registry
+        )
+        self.committed = Gauge("wirewatch_committed_offset", "The offset committed last", _PARTITION, registry=registry)
+        # Position minus committed base, in flight and settled, from the consumer's positions: anything but 0 is a loss.
+        self.unaccounted = Gauge(
+            "wirewatch_unaccounted", "Offsets read that nothing accounts for: 0", _PARTITION, registry=registry
+        )
+        self.commits = Counter(
+            "wirewatch_commits_total", "Commits of offsets, by result", ("result",), registry=registry
+        )
+        self.assigned_partitions = Gauge(
+            "wirewatch_assigned_partitions", "Partitions that this process reads", registry=registry
+        )
+        self.paused_partitions = Gauge(
+            "wirewatch_paused_partitions", "Assigned partitions that are paused for now", registry=registry
+        )
+        self.rebalances = Counter(
+            "wirewatch_rebalances_total", "Assignments that this process was given", registry=registry
+        )
+        _start_at_zero(self.commits, COMMIT_RESULTS)
+
+    def _in_flight(self, registry: CollectorRegistry) -> None:
+        self.in_flight = Gauge("wirewatch_in_flight_records", "Records read and not yet settled", registry=registry)
+        self.in_flight_bytes = Gauge(
+            "wirewatch_in_flight_bytes", "Size of the records read and not yet settled", registry=registry
+        )
+        self.in_flight_limit = Gauge(
+            "wirewatch_in_flight_limit_records", "Records in flight at which partitions are paused", registry=registry
+        )
+        self.in_flight_limit_bytes = Gauge(
+            "wirewatch_in_flight_limit_bytes", "Bytes in flight at which partitions are paused", registry=registry
+        )
+
+    def _pool(self, registry: CollectorRegistry) -> None:
+        self.pool_processes = Gauge("wirewatch_pool_processes", "Processes of the pool", registry=registry)
+        self.pool_restarts = Counter(
+            "wirewatch_pool_restarts_total", "Pool processes replaced, by reason", ("reason",), registry=registry
+        )
+        self.watchlist_reloads = Counter(
+            "wirewatch_watchlist_reloads_total",
+            "Loads of watchlists; after a failed one the last good ones stay",
+            ("result",),
+            registry=registry,
+        )
+        self.watchlist_rules = Gauge("wirewatch_watchlist_rules", "Rules in force", registry=registry)
+        _start_at_zero(self.pool_restarts, POOL_RESTARTS)
+        _start_at_zero(self.watchlist_reloads, RELOAD_RESULTS)
+
+    def _alerting(self, registry: CollectorRegistry) -> None:
+        self.hits = Counter(
+            "wirewatch_hits_total", "Pairs of an article and a desk whose rules it met", registry=registry
+        )
+        self.alerts = Counter("wirewatch_alerts_total", "Alerts published", ("kind", "severity"), registry=registry)
+        self.suppressed = Counter(
+            "wirewatch_suppressed_hits_total", "Hits that alerted nobody, by reason", ("reason",), registry=registry
+        )
+        # Alerts that were in the log already when their hit was folded again: those of a worker that ended between
+        # its alerts and its state.
+        self.repeated = Counter(
+            "wirewatch_repeated_alerts_total", "Alerts not sent again, for they were published", registry=registry
+        )
+        self.restored_records = Counter(
+            "wirewatch_restored_records_total", "State records read back from the stories' log", registry=registry
+        )
+        self.restored_seconds = Histogram(
+            "wirewatch_restored_seconds", "Time to read the state back", buckets=LATENCY_BUCKETS, registry=registry
+        )
+        # Not 0: topics were made anew, or the cluster is another one. Alerts may repeat.
+        self.lost_places = Counter(
+            "wirewatch_lost_places_total", "Partitions whose state names hits that are not there", registry=registry
+        )
+        # The sink is a route's name from the settings.
+        self.deliveries = Counter(
+            "wirewatch_deliveries_total", "Attempts to hand an alert to a sink", ("sink", "result"), registry=registry
+        )
+        for kind in KINDS:
+            for severity in SEVERITIES:
+                self.alerts.labels(kind, severity)
+        _start_at_zero(self.suppressed, SUPPRESSED)
+
+    def expect_sink(self, sink: str) -> None:
+        """Show a sink's deliveries as 0 before the first one."""
+        for result in DELIVERIES:
+            self.deliveries.labels(sink, result)
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Drop the series of a partition that is no longer ours; whoever has it now reports them."""
+        for gauge in (self.lag, self.position, self.committed, self.unaccounted):
+            gauge.remove(topic, str(partition))
+
+
+def build_version() -> str:
+    """The version of the installed package, "unknown" where it runs from files alone."""
+    try:
+        return installed_version("wirewatch")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _start_at_zero(metric: Counter | Gauge | Histogram, values: tuple[str, ...]) -> None:
+    for value in values:
+        metric.labels(value)
