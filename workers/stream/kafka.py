@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
 
 from topics.catalog import MAX_RAW_BYTES
 from workers.settings import Settings
@@ -48,6 +48,20 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     return AIOKafkaProducer(**(ours | options | settings.kafka.producer))
 
 
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client that has started. Raises KafkaConnectionError where no broker answers."""
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=settings.brokers, request_timeout_ms=int(settings.kafka.request_timeout * 1000)
+    )
+    try:
+        await client.start()
+        yield client
+    finally:
+        with suppress(Exception):
+            await asyncio.wait_for(client.close(), STOP_TIMEOUT)
+
+
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client, within `STOP_TIMEOUT` and whatever state it is in."""
     with suppress(Exception):
@@ -62,6 +76,3 @@ async def running(client: Any) -> AsyncIterator[Any]:
         yield client
     finally:
         await stop(client)
-
-
-__all__ = ["ConsumerRebalanceListener", "consumer", "producer", "running", "stop"]

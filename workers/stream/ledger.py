@@ -88,6 +88,10 @@ class Ledger(Generic[P]):
     def assigned(self) -> Iterable[P]:
         return self._partitions.keys()
 
+    def base(self, partition: P) -> int:
+        """The offset committed last, or where the partition was opened."""
+        return self._partitions[partition].base
+
     def in_flight(self, partition: P | None = None) -> int:
         """Offsets tracked and not settled, of one partition or of all."""
         if partition is not None:

@@ -1,0 +1,218 @@
+"""One article, from bytes to encoded results and their outcome. Runs inside the pool's processes.
+
+Everything that costs processor time happens here: decode, clean, language, entities, match, encode. What becomes of
+an article is decided here, before anything is sent.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from alerts import watchlist as lists
+from alerts.matcher import DeskMatch, Matcher
+from topics import codec
+from topics.dates import parse_instant
+from topics.errors import InvalidRecord
+from topics.identity import article_id_of, revision_of
+from topics.records import Mention, Origin, RawArticle, Warn, Withdrawn
+from workers.article import names
+from workers.article.entities import NONE, Recogniser
+from workers.article.language import detect
+from workers.article.outputs import Understood, enriched_results
+from workers.article.text import clean, clean_title
+from workers.dead_letters import dead_letter
+from workers.messages import DEAD_LETTERED, ENRICHED, FILTERED, Output, Record, Result
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_ARTICLE = RawArticle()
+_CARRIED = ("traceparent", "tracestate")
+_ENGLISH = ("en", "und")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the settings say of the step. Empty `languages` or `sources`: all of them."""
+
+    model: str = NONE
+    languages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    exclude_sources: tuple[str, ...] = ()
+    on_null: str = "dead-letter"
+    max_alert_age: float = 6 * 3600.0
+    max_output_bytes: int = 1_000_000
+
+
+@dataclass(slots=True)
+class _Work:
+    """An article on its way through the step."""
+
+    record: Record
+    stages: dict[str, float] = field(default_factory=dict)
+    warnings: list[Warn] = field(default_factory=list)
+    article: RawArticle = _NO_ARTICLE
+    seen_at: datetime = _EPOCH
+    title: str = ""
+    text: str = ""
+    removed: tuple[str, ...] = ()
+    language: str = "und"
+    mentions: tuple[Mention, ...] = ()
+    matches: tuple[DeskMatch, ...] = ()
+    result: Result | None = None
+
+
+class Pipeline:
+    """The enrich step with everything loaded. Call it with records; the results come in the same order."""
+
+    def __init__(self, options: Options, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._options = options
+        self._clock = clock
+        self._recogniser = Recogniser(options.model)
+        self._gazetteer = names.Gazetteer.load()
+        self._matcher = Matcher(())
+        self._watchlists: dict[str, str] = {}
+
+    def use_watchlists(self, data: bytes) -> None:
+        """Match with these watchlists (`alerts.matcher.encode`) from now on."""
+        watchlists = lists.decode(data)
+        self._matcher = Matcher(watchlists)
+        self._watchlists = {watchlist.id: watchlist.version for watchlist in watchlists}
+
+    def __call__(self, records: Sequence[Record]) -> list[Result]:
+        works = [self._read(record) for record in records]
+        self._recognise([work for work in works if work.result is None])
+        return [work.result or self._finish(work) for work in works]
+
+    def _read(self, record: Record) -> _Work:
+        """Decode, filter, clean: all that may end an article early."""
+        work = _Work(record)
+        try:
+            work.result = self._decode(work) or self._clean(work)
+        except InvalidRecord as error:
+            work.result = Result(
+                DEAD_LETTERED, error.reason, then=(dead_letter(record, error, stage="enrich"),), stages=work.stages
+            )
+        return work
+
+    def _decode(self, work: _Work) -> Result | None:
+        started = self._clock()
+        record = work.record
+        if record.value is None and self._options.on_null == "ignore":
+            return Result(FILTERED, "null")
+        work.article, warnings = codec.decode_raw(record.value, record.headers)
+        work.warnings.extend(warnings)
+        work.seen_at = _seen_at(record, work.article, work.warnings)
+        work.stages["decode"] = self._clock() - started
+        return self._filtered(work)
+
+    def _filtered(self, work: _Work) -> Result | None:
+        article, options = work.article, self._options
+        if article.status == "canceled":
+            return Result(FILTERED, "canceled", first=(_withdrawn(work),), stages=work.stages)
+        if article.status == "withheld":
+            return Result(FILTERED, "withheld", stages=work.stages)
+        if article.source in options.exclude_sources or (options.sources and article.source not in options.sources):
+            return Result(FILTERED, "source", stages=work.stages)
+        return None
+
+    def _clean(self, work: _Work) -> Result | None:
+        started = self._clock()
+        article = work.article
+        title = clean_title(article.title or "")
+        body = clean(article.body or "", content_type=article.content_type)
+        work.title, work.text, work.removed = title.text, body.text, body.removed
+        work.warnings += [*title.warnings, *body.warnings]
+        work.stages["clean"] = self._clock() - started
+        if not (work.title or work.text):
+            raise InvalidRecord("no_text", "no text is left once markup and control characters are gone")
+        started = self._clock()
+        work.language = detect(f"{work.title}\n{work.text[:2000]}", declared=article.language)
+        work.stages["language"] = self._clock() - started
+        if self._options.languages and work.language not in self._options.languages:
+            return Result(FILTERED, "language", stages=work.stages)
+        return None
+
+    def _recognise(self, works: Sequence[_Work]) -> None:
+        """Entities of all articles at once: the model is quicker in batches."""
+        started = self._clock()
+        english = [work for work in works if work.language in _ENGLISH]
+        texts = [pair for work in english for pair in (("title", work.title), ("text", work.text))]
+        found = self._recogniser.mentions(texts)
+        for work, title, text in zip(english, found[::2], found[1::2], strict=True):
+            work.mentions = (*title, *text)
+        for work in works:
+            known = [*self._gazetteer.mentions("title", work.title), *self._gazetteer.mentions("text", work.text)]
+            work.mentions = names.canonicalise(names.combine(work.mentions, known))
+        for work in works:
+            work.stages["entities"] = (self._clock() - started) / len(works)
+
+    def _finish(self, work: _Work) -> Result:
+        started = self._clock()
+        article = work.article
+        work.matches = self._matcher.match(
+            title=work.title, text=work.text, source=article.source, language=work.language
+        )
+        work.stages["match"] = self._clock() - started
+        started = self._clock()
+        try:
+            first, then = enriched_results(self._understood(work), max_bytes=self._options.max_output_bytes)
+        except InvalidRecord as error:
+            letter = dead_letter(work.record, error, stage="enrich")
+            return Result(DEAD_LETTERED, error.reason, then=(letter,), stages=work.stages)
+        work.stages["encode"] = self._clock() - started
+        return Result(
+            ENRICHED,
+            first=first,
+            then=then,
+            stages=work.stages,
+            age=(work.seen_at - article.published_at).total_seconds() if article.published_at else None,
+            entities=dict(Counter(mention.label for mention in work.mentions)),
+        )
+
+    def _understood(self, work: _Work) -> Understood:
+        record = work.record
+        published = work.article.published_at
+        age = (work.seen_at - published).total_seconds() if published else 0.0
+        return Understood(
+            article=work.article,
+            article_id=article_id_of(work.article),
+            revision=revision_of(work.article),
+            title=work.title,
+            text=work.text,
+            removed=work.removed,
+            language=work.language,
+            mentions=work.mentions,
+            matches=work.matches,
+            warnings=tuple(work.warnings),
+            seen_at=work.seen_at,
+            backfill=age > self._options.max_alert_age,
+            origin=Origin(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=work.seen_at),
+            model=self._recogniser.name,
+            watchlists=self._watchlists,
+            headers=tuple(header for header in record.headers if header[0] in _CARRIED),
+        )
+
+
+def _seen_at(record: Record, article: RawArticle, warnings: list[Warn]) -> datetime:
+    """The broker's time: the only clock of all decisions. A record without a usable one has the article's."""
+    if record.timestamp > 0:
+        try:
+            return parse_instant(record.timestamp / 1000)
+        except ValueError:
+            pass
+    warnings.append(Warn(field="(timestamp)", reason="the record has no usable timestamp"))
+    return article.published_at or _EPOCH
+
+
+def _withdrawn(work: _Work) -> Output:
+    article = work.article
+    record = Withdrawn(
+        article_id=article_id_of(article),
+        seen_at=work.seen_at,
+        url=article.url,
+        title=clean_title(article.title or "").text or None,
+        source=article.source,
+    )
+    carried = tuple(header for header in work.record.headers if header[0] in _CARRIED)
+    return Output("hits", None, codec.encode(record), carried, every=True)

@@ -1,0 +1,48 @@
+"""What the loop and the pool's processes hand to each other. NamedTuples: they pickle quickly."""
+
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class Record(NamedTuple):
+    """A record as the broker hands it over. `timestamp` is in milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Output(NamedTuple):
+    """A record to be sent. `role` names the topic (`topics.catalog`); `every` sends it to each of its partitions."""
+
+    role: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    every: bool = False
+
+
+class Result(NamedTuple):
+    """What became of one record: `outcome` is enriched, filtered or dead_lettered, and `reason` says why.
+
+    `first` is to be acknowledged before `then` is sent. `stages` are seconds by stage, `age` the seconds from
+    publication to the broker (None: unknown), `entities` the number of mentions by label.
+    """
+
+    outcome: str
+    reason: str | None = None
+    first: tuple[Output, ...] = ()
+    then: tuple[Output, ...] = ()
+    stages: dict[str, float] = {}  # noqa: RUF012  # nobody writes to it
+    age: float | None = None
+    entities: dict[str, int] = {}  # noqa: RUF012  # nor to this
+
+
+ENRICHED = "enriched"
+FILTERED = "filtered"
+DEAD_LETTERED = "dead_lettered"

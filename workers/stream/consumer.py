@@ -1,0 +1,264 @@
+"""The one loop: fetch, hand over to the pool, publish in offset order, settle, commit.
+
+The event loop only moves bytes, and heartbeats live on it. Nothing here knows what is in a record.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from workers.messages import Headers, Record, Result
+from workers.stream.lane import Lane, size_of
+from workers.stream.ledger import Ledger
+
+REVOKE_TIMEOUT = 4.0
+"""How long a rebalance waits for what is being published: no heartbeat is sent meanwhile, and sessions are short."""
+FETCH_WAIT = 0.2
+BATCH_BYTES = 1024 * 1024
+
+log = structlog.get_logger()
+
+
+class Observer(Protocol):
+    """Who counts: `workers.enrich` with the metrics, a test with a list."""
+
+    def consumed(self, records: Sequence[Record]) -> None: ...
+    def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None: ...
+    def committed(self, ok: bool) -> None: ...
+    def rebalanced(self, assigned: int) -> None: ...
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`batch` records go to the pool at once; at most `records` and `bytes` are in flight, over all partitions."""
+
+    batch: int
+    records: int
+    bytes: int
+    commit_interval: float
+    drain: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Where a partition stands: offsets, and how many of them nothing accounts for."""
+
+    position: int
+    committed: int
+    unaccounted: int
+
+
+class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Reads `consumer`, which it subscribes to `topics`. `submit` is the pool's, `publish` sends a record's outputs.
+
+    `run` returns when `stopping` is set and the work in flight is done or out of time. It raises what a publish, a
+    fetch or the pool raised: the caller decides whether to begin again.
+    """
+
+    def __init__(
+        self,
+        consumer: Any,
+        *,
+        submit: Callable[[Sequence[Record]], Awaitable[list[Result]]],
+        publish: Callable[[Sequence[Record], Sequence[Result]], Awaitable[None]],
+        limits: Limits,
+        observer: Observer,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer = consumer
+        self._submit = submit
+        self._publish = publish
+        self._limits = limits
+        self._observer = observer
+        self._now = now
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._rebalancing = False
+        self._books: dict[TopicPartition, Books] = {}
+        self._last_commit = now()
+        self.ledger: Ledger[TopicPartition] = Ledger()
+        self.joined = False
+        self.progress_at = now()
+        """When an offset was settled last, or there was nothing to do."""
+
+    async def run(self, topics: Sequence[str], stopping: asyncio.Event) -> None:
+        self._consumer.subscribe(topics=list(topics), listener=self)
+        try:
+            while not stopping.is_set():
+                await self._turn()
+            await self._drain()
+        finally:
+            await self._abandon(list(self._lanes))
+
+    async def _turn(self) -> None:
+        self._raise_failure()
+        self._regulate()
+        if self.records >= self._limits.records or self.bytes >= self._limits.bytes:
+            await asyncio.sleep(FETCH_WAIT / 20)
+        else:
+            self._take(await self._fetch())
+            await self._balance()
+        if self._now() - self._last_commit >= self._limits.commit_interval:
+            await self.commit()
+
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        room = self._limits.records - self.records
+        fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+            timeout_ms=int(FETCH_WAIT * 1000), max_records=min(room, 4 * self._limits.batch)
+        )
+        # A rebalance that began while these were on their way: they will be fetched again by whoever gets them.
+        return {} if self._rebalancing else fetched
+
+    def _take(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        for tp, messages in fetched.items():
+            if not messages:
+                continue
+            if tp not in self._lanes:
+                self._open(tp, messages[0].offset)
+            records = [_record(message) for message in messages]
+            for record in records:
+                self.ledger.track(tp, record.offset)
+            self._observer.consumed(records)
+            for batch in _batches(records, self._limits.batch):
+                self._lanes[tp].add(batch)
+
+    async def _balance(self) -> None:
+        """Hold the consumer's own positions against the ledger."""
+        for tp in self._consumer.assignment():
+            if not self.ledger.holds(tp):
+                continue
+            # Returns without a pause for a partition that was fetched from, so no record slips in between.
+            position = await self._consumer.position(tp)
+            if self.ledger.holds(tp):
+                self._books[tp] = Books(
+                    position=position,
+                    committed=self.ledger.base(tp),
+                    unaccounted=self.ledger.unaccounted(tp, position=position),
+                )
+
+    def books(self, tp: TopicPartition) -> Books | None:
+        """Where a partition stood after the last fetch; None before its first record."""
+        return self._books.get(tp) if self.ledger.holds(tp) else None
+
+    def _open(self, tp: TopicPartition, start: int) -> None:
+        self.ledger.assign(tp, start)
+
+        async def publish(records: Sequence[Record], results: list[Result]) -> None:
+            started = self._now()
+            await self._publish(records, results)
+            self._observer.settled(records, results, sent=self._now() - started)
+
+        def settled(records: Sequence[Record]) -> None:
+            for record in records:
+                self.ledger.settle(tp, record.offset)
+            self.progress_at = self._now()
+
+        self._lanes[tp] = Lane(submit=self._submit, publish=publish, settled=settled)
+
+    def _regulate(self) -> None:
+        """Pause partitions that hold more than their share, so that a slow one leaves room for the others."""
+        assigned = self._consumer.assignment()
+        paused = self._consumer.paused()
+        share = max(2 * self._limits.batch, self._limits.records // max(1, len(assigned)))
+        room = self._limits.bytes // max(1, len(assigned))
+        for tp in assigned:
+            lane = self._lanes.get(tp)
+            full = lane is not None and (lane.records >= share or lane.bytes >= max(room, BATCH_BYTES))
+            if full and tp not in paused:
+                self._consumer.pause(tp)
+            elif not full and tp in paused:
+                self._consumer.resume(tp)
+
+    @property
+    def paused(self) -> int:
+        """Partitions that are paused for now."""
+        return len(self._consumer.paused())
+
+    @property
+    def records(self) -> int:
+        """Records in flight."""
+        return sum(lane.records for lane in self._lanes.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in flight."""
+        return sum(lane.bytes for lane in self._lanes.values())
+
+    def _raise_failure(self) -> None:
+        for lane in self._lanes.values():
+            if lane.failed is not None:
+                raise lane.failed
+
+    async def commit(self) -> None:
+        """Commit the contiguous settled prefixes. A failure is normal in a rebalance: the offsets stay due."""
+        self._last_commit = self._now()
+        assigned = self._consumer.assignment()
+        ends = {tp: end for tp, end in self.ledger.committable().items() if tp in assigned}
+        if not ends:
+            return
+        try:
+            await asyncio.wait_for(self._consumer.commit(ends), REVOKE_TIMEOUT)
+        except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
+            self._observer.committed(False)
+            log.warning("commit failed", error=repr(error))
+            return
+        self._observer.committed(True)
+        for tp, end in ends.items():
+            self.ledger.committed(tp, end)
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Finish what is being published, commit, and forget the rest."""
+        self._rebalancing = True
+        await self._abandon(list(revoked))
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self._rebalancing = False
+        self.joined = True
+        self.progress_at = self._now()
+        self._observer.rebalanced(len(assigned))
+        log.info("assigned", partitions=[f"{tp.topic}/{tp.partition}" for tp in sorted(assigned)])
+
+    async def _abandon(self, partitions: Sequence[TopicPartition]) -> None:
+        lanes = [lane for tp in partitions if (lane := self._lanes.get(tp)) is not None]
+        await asyncio.gather(*(lane.abandon(REVOKE_TIMEOUT / 2) for lane in lanes))
+        await self.commit()
+        for tp in partitions:
+            self._lanes.pop(tp, None)
+            self.ledger.revoke(tp)
+        self._observer.revoked(partitions)
+
+    async def _drain(self) -> None:
+        """Let the work in flight finish, until the deadline."""
+        deadline = self._now() + self._limits.drain
+        while self.ledger.in_flight() and self._now() < deadline:
+            self._raise_failure()
+            await asyncio.sleep(FETCH_WAIT / 10)
+        left = self.ledger.in_flight()
+        if left:
+            log.warning("drain deadline passed", in_flight=left)
+
+
+def _record(message: Any) -> Record:
+    headers: Headers = tuple(message.headers)
+    return Record(
+        message.topic, message.partition, message.offset, message.timestamp, message.key, message.value, headers
+    )
+
+
+def _batches(records: Sequence[Record], size: int) -> list[list[Record]]:
+    """Runs of at most `size` records and about `BATCH_BYTES`."""
+    batches: list[list[Record]] = []
+    held = 0
+    for record in records:
+        if not batches or len(batches[-1]) == size or held + size_of(record) > BATCH_BYTES:
+            batches.append([])
+            held = 0
+        batches[-1].append(record)
+        held += size_of(record)
+    return batches

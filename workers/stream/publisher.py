@@ -1,0 +1,65 @@
+"""Outputs to Kafka: hits before the article that is their receipt, everything acknowledged or an exception."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+
+from topics.errors import ConfigError
+from workers.messages import Output, Record, Result
+
+
+class Publisher:
+    """Sends Results through `producer`. `topic` gives the name of a role's topic, `sent` is told what was sent."""
+
+    def __init__(
+        self, producer: Any, *, topic: Callable[[str], str], sent: Callable[[str], None] = lambda topic: None
+    ) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._sent = sent
+
+    async def publish(self, records: Sequence[Record], results: Sequence[Result]) -> None:
+        """Send all outputs of a batch in offset order, and return once they are acknowledged.
+
+        Raises what aiokafka raises where that fails for good, and ConfigError where a topic refuses the size.
+        """
+        await self._acknowledged(output for result in results for output in result.first)
+        await self._acknowledged(output for result in results for output in result.then)
+
+    async def _acknowledged(self, outputs: Iterable[Output]) -> None:
+        sending: list[tuple[asyncio.Future[Any], str, Output]] = []
+        for output in outputs:
+            topic = self._topic(output.role)
+            for partition in await self._partitions(topic, output):
+                sending.append((await self._send(topic, output, partition), topic, output))
+        if sending:
+            await asyncio.wait([future for future, _, _ in sending])
+        for future, topic, output in sending:
+            try:
+                future.result()
+            except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+                raise _too_large(topic, output, error) from error
+            self._sent(topic)
+
+    async def _partitions(self, topic: str, output: Output) -> Sequence[int | None]:
+        return sorted(await self._producer.partitions_for(topic)) if output.every else [None]
+
+    async def _send(self, topic: str, output: Output, partition: int | None) -> "asyncio.Future[Any]":
+        headers = list(output.headers)
+        try:
+            sent: asyncio.Future[Any] = await self._producer.send(
+                topic, output.value, key=output.key, partition=partition, headers=headers
+            )
+        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            raise _too_large(topic, output, error) from error
+        return sent
+
+
+def _too_large(topic: str, output: Output, error: Exception) -> ConfigError:
+    size = len(output.value or b"") + len(output.key or b"")
+    return ConfigError(
+        f"topic {topic} refuses a record of {size} bytes ({type(error).__name__}): raise its max.message.bytes, "
+        "or lower enrich.max_output_bytes"
+    )
