@@ -41,27 +41,35 @@ class Folded:
     """Folded text and where each of its code points came from.
 
     The map is kept as breakpoints: between two of them, one code point of the folded text is one of the original.
+    Where only runs of spaces were joined it is made when it is first asked for: most articles match nothing.
     """
 
-    __slots__ = ("_at", "_from", "source", "text")
+    __slots__ = ("_at", "_cuts", "_from", "_spaced", "source", "text")
 
-    def __init__(self, source: str, text: str, at: list[int], origin: list[int]) -> None:
+    def __init__(self, source: str, text: str, *, spaced: str | None = None) -> None:
         self.source = source
         self.text = text
-        self._at = at
-        self._from = origin
+        self._at: list[int] = []
+        self._from: list[int] = []
+        self._spaced = spaced
+        self._cuts = False
+
+    @classmethod
+    def mapped(cls, source: str, text: str, at: list[int], origin: list[int]) -> "Folded":
+        """With a map of its own: the folded code point `at[i]` is the original's `origin[i]`."""
+        folded = cls(source, text)
+        folded._at, folded._from, folded._cuts = at, origin, True
+        return folded
 
     def start(self, position: int) -> int:
         """Where in the original the folded code point at `position` begins."""
-        if not self._at:
-            return position
+        if self._spaced is not None:
+            self._map_spaces(self._spaced)
         i = bisect_right(self._at, position) - 1
         return position if i < 0 else self._from[i] + position - self._at[i]
 
     def end(self, position: int) -> int:
         """Where in the original the folded code point before `position` ends, its combining marks included."""
-        if not self._at:
-            return position
         last = self.start(position - 1)
         end = max(self.start(position), last + 1)
         while end > last + 1 and unicodedata.category(self.source[end - 1]) == "Cf":
@@ -70,10 +78,18 @@ class Folded:
 
     def whole(self, start: int, end: int) -> bool:
         """Whether neither side cuts through one code point of the original (the "ﬁ" ligature, say)."""
-        if not self._at:
+        if not self._cuts:
             return True
         cuts_start = start > 0 and self.start(start - 1) == self.start(start)
         return not cuts_start and (end >= len(self.text) or self.start(end - 1) != self.start(end))
+
+    def _map_spaces(self, spaced: str) -> None:
+        gone = 0
+        for match in _RUN.finditer(spaced):
+            gone += match.end() - match.start() - 1
+            self._at.append(match.end() - gone)
+            self._from.append(match.end())
+        self._spaced = None
 
 
 class _Table(dict[int, str]):
@@ -82,6 +98,7 @@ class _Table(dict[int, str]):
     def __init__(self, *, cased: bool) -> None:
         super().__init__()
         self.cased = cased
+        self.ascii = bytes(ord(_fold_char(chr(code), cased=cased)) for code in range(128)).ljust(256, b"?")
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold_char(chr(code), cased=self.cased)
@@ -92,7 +109,7 @@ def fold(text: str, *, cased: bool = False) -> Folded:
     """The text folded; `cased` keeps upper and lower case apart. A lone surrogate is kept as it is."""
     table = _CASED if cased else _UNCASED
     if text.isascii():
-        return _collapsed(text, text.translate(table))
+        return _collapsed(text, _translated_ascii(text, table))
     kinds = set("".join(_NON_ASCII.findall(text)))
     irregular = {c for c in kinds if len(table[ord(c)]) != 1}
     if irregular or _COMPOSES.search(text):
@@ -100,26 +117,25 @@ def fold(text: str, *, cased: bool = False) -> Folded:
     return _collapsed(text, _translated(text, table, kinds))
 
 
+def _translated_ascii(text: str, table: _Table) -> str:
+    return text.encode().translate(table.ascii).decode("ascii")
+
+
 def _translated(text: str, table: _Table, kinds: Iterable[str]) -> str:
     kinds = tuple(kinds)
     if len(kinds) <= _FEW and all(table[ord(c)].isascii() for c in kinds):
         for c in kinds:
             text = text.replace(c, table[ord(c)])
+        return _translated_ascii(text, table)
     return text.translate(table)
 
 
 def _collapsed(source: str, text: str) -> Folded:
     """`text` has a code point for each of the source: what remains is to join its runs of spaces."""
-    if "  " not in text:
-        return Folded(source, text, [], [])
-    at: list[int] = []
-    origin: list[int] = []
-    gone = 0
-    for match in _RUN.finditer(text):
-        gone += match.end() - match.start() - 1
-        at.append(match.end() - gone)
-        origin.append(match.end())
-    return Folded(source, _RUN.sub(" ", text), at, origin)
+    joined = text
+    while "  " in joined:
+        joined = joined.replace("  ", " ")  # halves the longest run each time
+    return Folded(source, joined, spaced=text if joined is not text else None)
 
 
 def _mapped(source: str, table: _Table, kinds: set[str], irregular: set[str]) -> Folded:
@@ -142,7 +158,7 @@ def _mapped(source: str, table: _Table, kinds: set[str], irregular: set[str]) ->
         origin.append(end)
         done = end
     pieces.append(source[done:].translate(table))
-    return Folded(source, "".join(pieces), at, origin)
+    return Folded.mapped(source, "".join(pieces), at, origin)
 
 
 def _irregular(table: _Table, kinds: set[str], irregular: set[str]) -> re.Pattern[str]:

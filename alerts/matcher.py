@@ -6,13 +6,14 @@ folded text, so that the time depends on the article and on what is found in it,
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import msgspec
 from ahocorasick_rs import AhoCorasick
 
 from alerts.folding import KINDS, Folded, fold, parts, word_end
-from alerts.terms import forms
+from alerts.terms import Form, forms
 from alerts.watchlist import Rule, Watchlist
 from topics.records import Evidence, Policy, RuleMet, severity_rank
 
@@ -40,6 +41,7 @@ class DeskMatch(msgspec.Struct, frozen=True, kw_only=True):
 class _Use(NamedTuple):
     """One form of one term of one rule. `cased`: what the place must be with its case kept."""
 
+    number: int
     rule: int
     order: int
     clause: str
@@ -82,9 +84,10 @@ class Matcher:
         self._rules = [_compiled(watchlist, rule) for watchlist in watchlists for rule in watchlist.rules]
         self._lead = any(rule.fields & _LEAD for rule in self._rules)
         by_form: dict[str, list[_Use]] = defaultdict(list)
+        numbers = count()
         for number, compiled in enumerate(self._rules):
-            for folded, use in _uses(number, compiled.rule):
-                by_form[folded].append(use)
+            for form, use in _uses(number, compiled.rule):
+                by_form[form].append(use._replace(number=next(numbers)))
         self._patterns = [_pattern(folded, uses) for folded, uses in by_form.items()]
         self._longest = max(map(len, by_form), default=0)
         self._automaton = AhoCorasick(list(by_form), store_patterns=False) if by_form else None
@@ -112,19 +115,19 @@ class Matcher:
     def _search(self, field: int, content: str, found: dict[int, list[_Place]], excluded: set[int]) -> None:
         folded = fold(content)
         lead = lead_end(content) if field and self._lead else 0
-        tally: dict[_Use, int] = {}
+        tally: dict[int, int] = {}
         for number, start, end in self._candidates(folded.text):
             pattern = self._patterns[number]
-            starts, ends = _edges(folded.text, start, end, pattern)
-            if not starts:
+            if not _begins(folded.text, start, pattern):
                 continue
+            ends = _ends(folded.text, end, pattern)
             for use in pattern.uses:
-                if not (ends or use.prefix) or tally.get(use, 0) >= MAX_EVIDENCE:
+                if not (ends or use.prefix) or tally.get(use.number, 0) >= MAX_EVIDENCE:
                     continue
                 place = self._place(field, folded, start, end, use, lead)
                 if place is None:
                     continue
-                tally[use] = tally.get(use, 0) + 1
+                tally[use.number] = tally.get(use.number, 0) + 1
                 if use.excludes:
                     excluded.add(use.rule)
                 else:
@@ -200,9 +203,13 @@ def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:
         terms.append((canonical, None, False))
         terms += [(alias, canonical, False) for alias in aliases]
     terms += [(term, None, True) for term in rule.exclude]
+    known: set[tuple[Form, bool]] = set()
     for order, (term, alias_of, excludes) in enumerate(terms):
         for form in forms(term, case=rule.case):
-            yield form.folded, _Use(number, order, term, alias_of, form.cased, form.prefix, excludes)
+            if (form, excludes) in known:
+                continue  # another term finds it already
+            known.add((form, excludes))
+            yield form.folded, _Use(0, number, order, term, alias_of, form.cased, form.prefix, excludes)
 
 
 def _pattern(folded: str, uses: list[_Use]) -> _Pattern:
@@ -220,29 +227,28 @@ def _policies(watchlists: Sequence[Watchlist]) -> dict[str, Policy]:
     return policies
 
 
-def _edges(text: str, start: int, end: int, pattern: _Pattern) -> tuple[bool, bool]:
-    """Whether a word begins at `start`, and ends at `end`."""
-    if start:
-        before = text[start - 1]
-        if not parts(KINDS[before], pattern.first):
-            return False, False
-        if pattern.first_digit and before in ".," and text[start - 2 : start - 1].isdigit():
-            return False, False  # 737 is not in 1,737
+def _begins(text: str, start: int, pattern: _Pattern) -> bool:
+    """Whether a word begins at `start`."""
+    if not start:
+        return True
+    before = text[start - 1]
+    kind = KINDS[before]
+    if kind and not parts(kind, pattern.first):
+        return False
+    return not (pattern.first_digit and before in ".," and text[max(0, start - 2)].isdigit())  # 737 is not in 1,737
+
+
+def _ends(text: str, end: int, pattern: _Pattern) -> bool:
+    """Whether a word ends at `end`. A possessive's 's, and the like, leave it whole; "won't" has no whole "won"."""
     if end == len(text):
-        return True, True
+        return True
     after = text[end]
-    if not parts(pattern.last, KINDS[after]):
-        return True, False
-    if after in "'.,":
-        return True, _ends_before(text, end, pattern.last_digit)
-    return True, True
-
-
-def _ends_before(text: str, end: int, digit: bool) -> bool:
-    """Not a whole word: "won" in "won't", 5 in 5.2. A possessive's 's, and other endings, leave it whole."""
-    if text[end] == "'":
+    kind = KINDS[after]
+    if kind:
+        return parts(pattern.last, kind)
+    if after == "'":
         return text[end + 1 : end + 2] != "t" or text[end + 2 : end + 3].isalnum()
-    return not (digit and text[end + 1 : end + 2].isdigit())
+    return not (pattern.last_digit and after in ".," and text[end + 1 : end + 2].isdigit())  # nor 5 in 5.2
 
 
 def _same_case(written: str, use: _Use) -> bool:
