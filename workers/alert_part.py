@@ -1,0 +1,122 @@
+"""One partition of `news.hits`, folded: messages in, what must be written out. No Kafka here."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from alerts.engine import step
+from alerts.state import Forgotten, State, Step
+from topics.codec import decode_hit, encode
+from topics.errors import InvalidRecord
+from topics.records import Alert, Hit, HitRecord
+from topics.stories import CURSOR_KEY, Cursor, story_key
+from workers.alert_log import Entry, Mark, Restored
+from workers.dead_letters import dead_letter
+from workers.messages import Output, Record
+
+ORIGIN = "wirewatch.hit"
+"""Header of an alert, for diagnosis: topic/partition/offset of the hit."""
+
+
+class Gap(Exception):
+    """Hits are missing between the last one that was folded and the next one in hand."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What a few hits of a partition lead to: written in this order, then the hits are acknowledged.
+
+    `mark` is that of the last hit, None where all of them had been folded before. `size` bounds the state's bytes.
+    """
+
+    alerts: list[Entry] = field(default_factory=list)
+    dead_letters: list[Output] = field(default_factory=list)
+    state: dict[bytes, Entry] = field(default_factory=dict)
+    published: list[Alert] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    suppressed: list[str] = field(default_factory=list)
+    mark: Mark | None = None
+    size: int = 0
+    hits: int = 0
+    known: int = 0
+    repeated: int = 0
+
+
+class Place(NamedTuple):
+    """Which partition this is."""
+
+    topic: str
+    partition: int
+
+
+class Part:
+    """A partition that this worker owns: its state, and how far it has got."""
+
+    def __init__(self, place: Place, restored: Restored) -> None:
+        self.place = place
+        self.state: State = restored.state
+        self.next = restored.next
+        self.alerts_end = restored.alerts_end
+        self._epoch = restored.epoch
+        self._published = set(restored.published)
+
+    def fold(self, message: Record, work: Work, *, log_start: int | None = None) -> None:
+        """Fold one message into the state and add to `work` what comes of it.
+
+        A message below the place that the partition has got to changes nothing. Raises Gap for one above it, unless
+        the log starts there (`log_start`): retention may have taken what lay between.
+        """
+        if self.next is not None and message.offset < self.next:
+            work.known += 1
+            return
+        if self.next is not None and message.offset > self.next and (log_start is None or log_start < message.offset):
+            raise Gap(f"{message.topic}/{message.partition}: hit {self.next} was next, {message.offset} came")
+        mark = Mark(self._epoch, message.offset)
+        record = self._decoded(message, work)
+        if record is not None:
+            done = step(self.state, record)
+            self.state.apply(done)
+            self._note(done, mark, message, work)
+            work.hits += isinstance(record, Hit)
+        self.next = message.offset + 1
+        work.mark = mark
+
+    def cursor(self) -> Cursor:
+        """How far the partition is folded, to be written with the state that it led to."""
+        assert self.next is not None
+        return Cursor(
+            next=self.next,
+            alerts_end=self.alerts_end,
+            epoch=self._epoch,
+            ticked=self.state.ticked,
+            closing=dict(self.state.closing),
+        )
+
+    def entries(self, work: Work) -> list[Entry]:
+        """The state batch: the last form of every story that the work changed, and the cursor."""
+        assert work.mark is not None
+        return [*work.state.values(), Entry(CURSOR_KEY, encode(self.cursor()), (work.mark.header(),))]
+
+    def _decoded(self, message: Record, work: Work) -> HitRecord | None:
+        try:
+            return decode_hit(message.value)
+        except InvalidRecord as error:
+            work.dead_letters.append(dead_letter(message, error, stage="alert"))
+            work.reasons.append(error.reason)
+            return None
+
+    def _note(self, done: Step, mark: Mark, message: Record, work: Work) -> None:
+        origin = (ORIGIN, f"{message.topic}/{message.partition}/{message.offset}".encode())
+        for index, alert in enumerate(done.alerts):
+            if (mark.offset, index) in self._published:
+                self._published.discard((mark.offset, index))
+                work.repeated += 1
+                continue
+            work.alerts.append(Entry(alert.desk.encode(), encode(alert), (origin, mark.header(index))))
+            work.published.append(alert)
+        for change in done.changes:
+            key = story_key(change.desk, change.id)
+            value = None if isinstance(change, Forgotten) else encode(change)
+            work.state[key] = Entry(key, value, (mark.header(),))
+            work.size += len(key) + len(value or b"") + 64
+        if done.suppressed:
+            work.suppressed.append(done.suppressed)

@@ -1,0 +1,120 @@
+"""Faust, set up the one way in which it loses nothing: see `app`.
+
+It is given clients of `workers.stream.kafka`, so that it takes the same security settings as everything else, and no
+producer: what the alert stage sends, it sends by its own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust import streams
+from faust.transport.drivers import aiokafka as driver
+from yarl import URL
+
+from topics.errors import ConfigError
+from workers.settings import Settings
+from workers.stream import kafka
+
+COMMIT_INTERVAL = 1.0
+MAX_POLL_INTERVAL = 600.0
+"""Reading the state back may take this long, in seconds; heartbeats go on meanwhile."""
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, with a consumer like our others."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        assert isinstance(transport, _Transport)
+        return kafka.consumer(
+            transport.settings,
+            self.app.conf.id,
+            max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
+            fetch_max_wait_ms=500,
+        )
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _NoProducer(driver.Producer):
+    """Faust flushes its producer before each commit, and sends nothing by it: no connection is made."""
+
+    async def on_start(self) -> None:
+        await self.add_runtime_dependency(self.buffer)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+    Producer = _NoProducer
+
+    def __init__(self, settings: Settings, url: list[URL], app: faust.App) -> None:
+        super().__init__(url, app)
+        self.settings = settings
+
+
+def app(settings: Settings, group: str) -> faust.App:
+    """A Faust app without tables, leader, web server or topics of its own.
+
+    At least once; it never waits for events in flight when partitions are revoked (with Kafka away, that wait has no
+    end), so what it has not committed comes again. Raises ConfigError without Faust's compiled stream: the one in
+    plain Python acknowledges events that it skips.
+    """
+    if vars(streams).get("_CStreamIterator") is None:
+        raise ConfigError("faust-streaming has no compiled stream here (NO_CYTHON, or no wheel): it would lose hits")
+    urls = [URL(f"kafka://{broker.strip()}") for broker in settings.brokers.split(",")]
+    made = faust.App(
+        group,
+        broker=urls,
+        processing_guarantee="at_least_once",
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        broker_commit_interval=COMMIT_INTERVAL,
+        broker_session_timeout=settings.kafka.session_timeout,
+        broker_request_timeout=max(settings.kafka.request_timeout, settings.kafka.session_timeout),
+        broker_max_poll_interval=MAX_POLL_INTERVAL,
+        # Faust's livelock detector only logs, and takes an idle topic for a stalled one.
+        stream_processing_timeout=MAX_POLL_INTERVAL,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    made.transport = _Transport(settings, urls, made)
+    made.producer_transport = made.transport
+    return made
+
+
+def seek_back(app: faust.App, place: Callable[[int], int | None]) -> None:
+    """Let Faust go on from a place of ours where the offset that it committed is past it.
+
+    `place` gives it for a partition. Faust seeks to the committed offsets after `on_rebalance_complete`, over any
+    seek of ours: a state that was set back (its topic made anew, a worker's stale write) would miss the hits between.
+    """
+    consumer: Any = app.consumer
+    original = consumer.perform_seek
+
+    async def perform_seek() -> None:
+        await original()
+        back = {}
+        for tp, committed in dict(consumer._committed_offset).items():
+            ours = place(tp.partition)
+            if committed is not None and ours is not None and ours < committed and tp in consumer.assignment():
+                back[tp] = ours
+        if back:
+            await consumer.seek_wait(back)
+
+    consumer.perform_seek = perform_seek
+
+
+def end_commits(app: faust.App) -> None:
+    """From now on nothing is committed: what Faust acknowledges while it stops was not necessarily done."""
+
+    async def refuse(offsets: Any) -> bool:
+        return False
+
+    consumer: Any = app.consumer
+    consumer._commit = refuse
