@@ -1,59 +1,53 @@
 """The `wirewatch` command: the composition root. Everything is built here and handed down."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry
 
 from alerts.plain import plain
 from topics.errors import ConfigError
-from workers import logs, settings
+from workers import logs
+from workers.commands import dlq, topics, watchlists
+from workers.commands.annotate import annotate_command
+from workers.commands.options import (
+    EXIT_CONFIG,
+    EXIT_PROBLEMS,
+    Brokers,
+    Config,
+    Group,
+    Model,
+    Port,
+    Prefix,
+    Processes,
+    Watchlists,
+    load,
+    section,
+)
+from workers.commands.publish import publish_command
+from workers.commands.tail import tail
 from workers.settings import Settings
 
-EXIT_PROBLEMS = 1
-EXIT_CONFIG = 78
+Worker = Callable[[Settings, Any, asyncio.Event], Awaitable[None]]
 
 app = typer.Typer(
-    name="wirewatch", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    name="wirewatch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Watch a stream of news: who and what it names, which rules it meets, one alert a story.",
 )
 
-Brokers = Annotated[str | None, typer.Option("--brokers", metavar="HOST:PORT[,…]", help="The Kafka cluster.")]
-Prefix = Annotated[str | None, typer.Option("--prefix", help="What our topics' names begin with (news).")]
-Config = Annotated[Path | None, typer.Option("--config", help="The settings' file (wirewatch.toml).")]
-Port = Annotated[int | None, typer.Option("--port", help="For /metrics, /livez and /readyz; 0 picks a free one.")]
-Group = Annotated[str | None, typer.Option("--group", help="What our consumer groups' names begin with.")]
-Watchlist = Annotated[
-    list[Path] | None, typer.Option("--watchlist", "-w", help="A watchlist, or a folder of them; repeatable.")
-]
-Model = Annotated[str | None, typer.Option("--model", help="A spaCy pipeline (installed, or a folder), or none.")]
-Processes = Annotated[int | None, typer.Option("--processes", help="Pool processes; 0: as the machine allows.")]
-Inputs = Annotated[list[str] | None, typer.Option("--input", help="A topic of raw articles; repeatable.")]
 
-
-def load(config: Path | None, **flags: Any) -> Settings:
-    """The settings of a command's flags."""
-    if config is not None:
-        if not config.is_file():
-            raise ConfigError(f"{config}: no such file")
-        os.environ["WIREWATCH_CONFIG"] = str(config)
-    return settings.load(**{name: value for name, value in flags.items() if value not in (None, [], {})})
-
-
-def section(**values: Any) -> dict[str, Any]:
-    """A table of the settings, of the flags that were given."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def serve(chosen: Settings, worker: "Callable[[Settings, Any, asyncio.Event], Awaitable[None]]") -> None:
+def serve(chosen: Settings, worker: Worker) -> None:
     """Run a worker until SIGTERM or SIGINT; a second signal ends it at once."""
+    from prometheus_client import CollectorRegistry
+
     from workers.metrics import Metrics
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
@@ -80,10 +74,10 @@ def enrich(
     group: Group = None,
     config: Config = None,
     port: Port = None,
-    watchlist: Watchlist = None,
+    watchlist: Watchlists = None,
     model: Model = None,
     processes: Processes = None,
-    inputs: Inputs = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="A topic of raw articles; repeatable.")] = None,
 ) -> None:
     """Raw articles in; enriched articles, hits and dead letters out."""
     from workers.enrich import Enrich
@@ -137,14 +131,12 @@ def deliver(
     serve(load(config, brokers=brokers, prefix=prefix, group=group, port=port), worker.run)
 
 
-def _watchlists_and_more() -> None:
-    """Attach the commands that live in modules of their own."""
-    from workers.commands import dlq_cli, tools_cli, topics_cli, watchlists_cli
-
-    tools_cli.attach(app)
-    app.add_typer(topics_cli.app, name="topics")
-    app.add_typer(watchlists_cli.app, name="watchlists")
-    app.add_typer(dlq_cli.app, name="dlq")
+app.command("publish")(publish_command)
+app.command("tail")(tail)
+app.command("annotate")(annotate_command)
+app.add_typer(topics.app, name="topics")
+app.add_typer(watchlists.app, name="watchlists")
+app.add_typer(dlq.app, name="dlq")
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -155,7 +147,6 @@ def fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The entry point: what goes wrong is a message and an exit code, never a traceback."""
-    _watchlists_and_more()
     try:
         app()
     except ConfigError as error:

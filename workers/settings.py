@@ -15,7 +15,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
 
-
 SHIPPED_WATCHLISTS = Path(__file__).parent.parent / "alerts" / "watchlists"
 """What is watched for until the user names watchlists."""
 

@@ -6,10 +6,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
+from contextlib import nullcontext
 from itertools import islice
-from typing import IO
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
 
 from alerts import watchlist as lists
+from workers import logs
+from workers.commands.articles import raw_values
+from workers.commands.options import Config, Model, Plain, Processes, Watchlists, load, section
 from workers.dead_letters import PREFIX
 from workers.enrich import make_pool
 from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
@@ -73,3 +80,20 @@ def _dead(record: Record, letter: Output) -> dict[str, object]:
         "message": ours["message"],
         "value": value[:200].decode("utf-8", "replace"),
     }
+
+
+def annotate_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="JSON Lines of articles; - for standard input.")],
+    watchlist: Watchlists = None,
+    model: Model = None,
+    config: Config = None,
+    processes: Processes = None,
+    text: Plain = False,
+    hits: Annotated[Path | None, typer.Option(help="Write the records of the hits topic here, too.")] = None,
+) -> None:
+    """The whole enrich step without Kafka: articles in, enriched articles out, in order, as JSON Lines."""
+    chosen = load(config, watchlists=watchlist, model=model, enrich=section(processes=1 if text else processes))
+    logs.setup(format=chosen.log_format, level="warning")
+    with hits.open("wb") if hits else nullcontext() as hit_file:
+        values = raw_values(file, text=text)
+        asyncio.run(annotate(chosen, values, name=file.name, out=sys.stdout.buffer, hits=hit_file))

@@ -1,12 +1,20 @@
 """`wirewatch publish`: articles from a file to the input topic."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from workers.commands.articles import STDIN, raw_values
+from workers.commands.options import EXIT_PROBLEMS, Brokers, Config, Plain, Prefix, load, topic_name
 from workers.settings import Settings
 from workers.stream import kafka
 
@@ -81,3 +89,34 @@ def _raise_first(sending: "set[asyncio.Task[None]]") -> None:
     for task in [task for task in sending if task.done()]:
         sending.remove(task)
         task.result()
+
+
+def publish_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="JSON Lines of articles; - for standard input.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    config: Config = None,
+    topic: Annotated[str, typer.Option(help="Where to.")] = "raw",
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Articles a second, at most.")] = None,
+    text: Plain = False,
+) -> None:
+    """Publish articles from a file, each line as it is."""
+    chosen = load(config, brokers=brokers, prefix=prefix)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    total = sum(1 for _ in raw_values(file, text=text)) if file != STDIN else None
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("published", total=total)
+        done = asyncio.run(
+            publish(
+                chosen,
+                raw_values(file, text=text),
+                topic=topic_name(chosen, topic),
+                rate=rate,
+                progress=lambda now: bar.update(task, completed=now.records),
+            )
+        )
+    if done.refused:
+        print(
+            f"too large for the topic, not published: lines {', '.join(map(str, done.refused[:20]))}", file=sys.stderr
+        )
+        raise typer.Exit(EXIT_PROBLEMS)

@@ -1,57 +1,65 @@
 """The process pool: all processor work is done here, under a memory limit and a time budget.
 
-Pebble runs the processes: it is the one that ends a process whose task is over its time, and goes on after one that
-died. What is ours: a batch that fails is tried again record by record, and only a record that fails alone is given up.
+Each process has a pipe and a thread of its own, which hands it one batch after another, ends it when it is over its
+time, and starts another when it died. Nothing is shared between processes, so that one that is killed, wherever it
+is, can hold up nobody else; a pool whose processes share a queue (concurrent.futures, Pebble) breaks on that.
 """
 
 import asyncio
-import ctypes
 import os
-import resource
-import signal
-import sys
-import tempfile
+import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import TimeoutError as PoolTimeout
+from concurrent.futures import Future
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Protocol
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
 
 import structlog
-from pebble import ProcessExpired, ProcessPool
 
 from topics.errors import InvalidRecord
 from workers.dead_letters import dead_letter
 from workers.messages import DEAD_LETTERED, Record, Result
+from workers.stream.process import FAILED, READY, Build, Job, serve
 
-_PR_SET_PDEATHSIG = 1
+START_TIMEOUT = 120.0
+"""A process that has not loaded its model after so many seconds never will."""
+_STARTS = 5
+"""Attempts to start a process before the pool gives up: then it is not the articles' fault."""
+_REVISIONS = 64
+
 log = structlog.get_logger()
-
-
-class Step(Protocol):
-    """What a pool process does with records: `workers.article.pipeline.Pipeline`, or a test's own."""
-
-    def use_watchlists(self, data: bytes) -> None: ...
-
-    def __call__(self, records: Sequence[Record]) -> list[Result]: ...
 
 
 class PoolBroken(Exception):
     """The pool cannot start its processes (a model that does not load, say). The message says why."""
 
 
-class Pool:
-    """Processes that each hold a Step.
+class TaskFailed(Exception):
+    """A batch did not come back. `reason`: crash, timeout or memory."""
 
-    `build` makes the Step and must pickle. `time_budget` is for a batch and again for each record retried alone, in
-    seconds; `memory_limit` is each process's address space in bytes (0: none); a process is replaced after
-    `recycle_after` batches, since spaCy's vocabulary only grows. `on_restart` is told the reason.
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class _Task(NamedTuple):
+    batch: list[Record]
+    revision: str
+    done: "Future[list[Result]]"
+
+
+class Pool:
+    """Processes that each hold a Step, made by `build`, which must pickle.
+
+    `time_budget` is for a batch, and again for each record retried alone, in seconds; `memory_limit` is each
+    process's address space in bytes (0: none); a process is replaced after `recycle_after` batches, since spaCy's
+    vocabulary only grows. `on_restart` is told why a process was replaced: crash, timeout, memory or recycled.
     """
 
     def __init__(
         self,
-        build: Callable[[], Step],
+        build: Build,
         *,
         processes: int,
         time_budget: float,
@@ -60,138 +68,194 @@ class Pool:
         on_restart: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.processes = processes
-        self._time_budget = time_budget
+        self.time_budget = time_budget
         self._on_restart = on_restart
-        self._files = tempfile.TemporaryDirectory(prefix="wirewatch-")
-        # One thread a process: the pool's size is the parallelism. They read it when numpy is imported.
+        self._watchlists: dict[str, bytes] = {}
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        # One thread a process: the pool's size is the parallelism. numpy reads these when it is imported.
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")
-        self._pool = ProcessPool(
-            max_workers=processes,
-            max_tasks=recycle_after,
-            initializer=_start,
-            initargs=(build, self._files.name, memory_limit, os.getpid()),
-            context=get_context("spawn"),
-        )
+        self._keepers = [
+            _Keeper(
+                build,
+                tasks=self._tasks,
+                watchlists=self._watchlists,
+                time_budget=time_budget,
+                memory_limit=memory_limit,
+                recycle_after=recycle_after,
+                on_restart=on_restart,
+            )
+            for _ in range(processes)
+        ]
 
     async def start(self, watchlists: bytes, revision: str) -> None:
         """Wait until every process holds its Step. Raises PoolBroken if that cannot be."""
         self.use_watchlists(watchlists, revision)
-        # A process that is ready early must not take another's turn: each holds its own a little.
-        waiting = [self._pool.schedule(_ready, args=(revision, 0.2)) for _ in range(self.processes)]
-        try:
-            await asyncio.gather(*(asyncio.wrap_future(future) for future in waiting))
-        except Exception as error:
-            raise PoolBroken(f"{type(error).__name__}: {error}") from error
+        await asyncio.gather(*(asyncio.wrap_future(keeper.ready) for keeper in self._keepers))
 
     def use_watchlists(self, data: bytes, revision: str) -> None:
-        """Have `revision` at hand for tasks that name it. Earlier ones stay, for tasks on their way."""
-        path = Path(self._files.name) / revision
-        if not path.exists():
-            part = path.with_suffix(".part")
-            part.write_bytes(data)
-            part.replace(path)
+        """Have `revision` at hand for tasks that name it. A few earlier ones stay, for tasks on their way."""
+        self._watchlists[revision] = data
+        for old in list(self._watchlists)[:-_REVISIONS]:
+            del self._watchlists[old]
 
     async def submit(self, batch: Sequence[Record], revision: str) -> list[Result]:
-        """Results in the batch's order. Never fails for what a record holds: that ends as its dead letter."""
+        """Results in the batch's order. Whatever a record does to its process, that ends as its dead letter.
+
+        Raises PoolBroken when no process can be started any more.
+        """
         try:
             return await self._run(batch, revision)
-        except _FAILURES as error:
-            self._failed(error, len(batch))
+        except TaskFailed as failure:
+            log.warning("batch failed: trying its records alone", records=len(batch), error=str(failure))
         return list(await asyncio.gather(*(self._alone(record, revision) for record in batch)))
 
     async def _alone(self, record: Record, revision: str) -> Result:
         try:
             return (await self._run([record], revision))[0]
-        except _FAILURES as error:
-            self._failed(error, 1)
-            invalid = InvalidRecord("worker_crash", f"twice: {_described(error, self._time_budget)}")
-            return Result(DEAD_LETTERED, invalid.reason, then=(dead_letter(record, invalid, stage="enrich"),))
+        except TaskFailed as failure:
+            place = f"{record.topic}/{record.partition}/{record.offset}"
+            log.warning("record given up", record=place, error=str(failure))
+            error = InvalidRecord("worker_crash", f"twice: {failure}")
+            return Result(DEAD_LETTERED, error.reason, then=(dead_letter(record, error, stage="enrich"),))
 
     async def _run(self, batch: Sequence[Record], revision: str) -> list[Result]:
-        future = self._pool.schedule(_work, args=(list(batch), revision), timeout=self._time_budget)
-        results: list[Result] = await asyncio.wrap_future(future)
-        return results
-
-    def _failed(self, error: BaseException, size: int) -> None:
-        reason = _reason(error)
-        self._on_restart(reason)
-        log.warning("pool task failed", reason=reason, records=size, error=_described(error, self._time_budget))
+        task = _Task(list(batch), revision, Future())
+        task.done.set_running_or_notify_cancel()  # nobody's cancellation reaches a running process
+        self._tasks.put(task)
+        return await asyncio.wrap_future(task.done)
 
     def close(self) -> None:
         """End the processes now, whatever they are at."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's is not annotated
-        self._pool.join(timeout=5)
-        self._files.cleanup()
+        for _ in self._keepers:
+            self._tasks.put(None)
+        for keeper in self._keepers:
+            keeper.close()
 
 
-# What a task may end in: its process died, its time is up, or an exception came out of the Step.
-_FAILURES = (ProcessExpired, PoolTimeout, Exception)
+class _Keeper:
+    """A thread that keeps one process at work."""
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        tasks: "queue.SimpleQueue[_Task | None]",
+        watchlists: dict[str, bytes],
+        time_budget: float,
+        memory_limit: int,
+        recycle_after: int,
+        on_restart: Callable[[str], None],
+    ) -> None:
+        self._build = build
+        self._tasks = tasks
+        self._watchlists = watchlists
+        self._time_budget = time_budget
+        self._memory_limit = memory_limit
+        self._recycle_after = recycle_after
+        self._on_restart = on_restart
+        self._context = get_context("spawn")
+        self._closing = False
+        self._revision: str | None = None
+        self.ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._keep, name="pool", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing = True
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.kill()
+        self._thread.join(timeout=5)
+
+    def _keep(self) -> None:
+        try:
+            self._begin()
+        except PoolBroken as error:
+            self.ready.set_exception(error)
+            return
+        self.ready.set_result(None)
+        while (task := self._tasks.get()) is not None and not self._closing:
+            try:
+                task.done.set_result(self._do(task))
+            except (TaskFailed, PoolBroken) as error:
+                task.done.set_exception(error)
+        self._end()
+
+    def _do(self, task: _Task) -> list[Result]:
+        """Raises TaskFailed, with a fresh process in the place of the one that failed."""
+        try:
+            reply = self._ask(task)
+        except TaskFailed as failure:
+            self._replace(failure.reason)
+            raise
+        self._served += 1
+        if self._served >= self._recycle_after:
+            self._replace("recycled")
+        if isinstance(reply, TaskFailed):
+            raise reply
+        return reply
+
+    def _ask(self, task: _Task) -> "list[Result] | TaskFailed":
+        """The process's answer: results, or what its Step raised. Raises TaskFailed where there is none."""
+        news = self._watchlists[task.revision] if task.revision != self._revision else None
+        try:
+            self._pipe.send(Job(task.batch, task.revision, news))
+            if not self._pipe.poll(self._time_budget):
+                raise TaskFailed("timeout", f"over the time budget of {self._time_budget:g} s")
+            kind, answer = self._pipe.recv()
+        except (OSError, EOFError):
+            self._process.join(timeout=5)
+            raise TaskFailed("crash", f"the process died (exit code {self._process.exitcode})") from None
+        self._revision = task.revision if kind == READY else None
+        if kind == READY:
+            results: list[Result] = answer
+            return results
+        if kind == FAILED:
+            return TaskFailed("crash", answer)
+        # Out of memory: what the error left behind in the process is unknown.
+        raise TaskFailed("memory", answer)
+
+    def _replace(self, reason: str) -> None:
+        self._on_restart(reason)
+        self._end()
+        if not self._closing:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Start a process and wait for its Step. Raises PoolBroken after `_STARTS` failures in a row."""
+        why = ""
+        for attempt in range(_STARTS):
+            if attempt:
+                threading.Event().wait(0.5 * 2**attempt)
+            self._pipe, theirs = self._context.Pipe()
+            self._process = self._context.Process(
+                target=serve, args=(theirs, self._build, self._memory_limit, os.getpid()), daemon=True
+            )
+            self._process.start()
+            theirs.close()
+            self._revision = None
+            self._served = 0
+            why, final = _started(self._pipe)
+            if not why:
+                return
+            self._end()
+            if final or self._closing:
+                break
+        raise PoolBroken(why)
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.join(timeout=5)
+        self._pipe.close()
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ProcessExpired):
-        return "crash"
-    if isinstance(error, PoolTimeout):
-        return "timeout"
-    return "memory" if isinstance(error, MemoryError) else "crash"
-
-
-def _described(error: BaseException, budget: float) -> str:
-    if isinstance(error, ProcessExpired):
-        return f"the process died (exit code {error.exitcode})"
-    if isinstance(error, PoolTimeout):
-        return f"over the time budget of {budget:g} s"
-    return f"{type(error).__name__}: {error}"[:300]
-
-
-# --- Below runs in the pool's processes. ---
-
-
-class _State:
-    step: Step
-    folder: Path
-    revision: str | None = None
-
-
-def _start(build: Callable[[], Step], folder: str, memory_limit: int, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_parent(parent)
-    _State.step = build()
-    _State.folder = Path(folder)
-    # After the model is loaded: the limit is for what an article may take.
-    if memory_limit:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_limit, memory_limit))
-
-
-def _end_with_parent(parent: int) -> None:
-    """A killed parent leaves nobody behind: by the kernel on Linux, by looking every second elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            threading.Event().wait(1.0)
-        os._exit(1)
-
-    if sys.platform != "linux":
-        threading.Thread(target=watch, daemon=True).start()
-
-
-def _ready(revision: str, hold: float) -> None:
-    _use(revision)
-    threading.Event().wait(hold)
-
-
-def _work(batch: list[Record], revision: str) -> list[Result]:
-    _use(revision)
-    return _State.step(batch)
-
-
-def _use(revision: str) -> None:
-    if revision != _State.revision:
-        _State.step.use_watchlists((_State.folder / revision).read_bytes())
-        _State.revision = revision
+def _started(pipe: "Connection[Any, Any]") -> tuple[str, bool]:
+    """("", …) once the process is ready; else why it is not, and whether trying again is in vain."""
+    try:
+        if not pipe.poll(START_TIMEOUT):
+            return f"a pool process was not ready after {START_TIMEOUT:g} s", False
+        kind, message = pipe.recv()
+    except (OSError, EOFError):
+        return "a pool process died while it started", False
+    return ("", False) if kind == READY else (str(message), True)

@@ -1,15 +1,19 @@
 """Topics read for a person or a program, without a consumer group: `wirewatch tail` and `wirewatch dlq`."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 from aiokafka import TopicPartition
 
+from alerts.plain import plain
 from topics.errors import ConfigError
+from workers.commands.options import Brokers, Config, Json, Prefix, load, topic_name
 from workers.dead_letters import PREFIX
 from workers.settings import Settings
 from workers.stream import kafka
@@ -82,3 +86,54 @@ def when(milliseconds: int) -> str:
         return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def as_text(message: Any) -> str:
+    """A record for a person: where it is, and what it says in a line or two. Safe to print."""
+    place = f"{message.topic}/{message.partition}/{message.offset}"
+    key = "" if message.key is None else message.key.decode("utf-8", "replace")
+    return plain(f"{when(message.timestamp)}  {place}  {key[:60]}\n    {_said(message.value)}", lines=True)
+
+
+def _said(value: bytes | None) -> str:
+    if value is None:
+        return "(null)"
+    try:
+        found = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return value[:200].decode("utf-8", "replace")
+    if not isinstance(found, dict):
+        return str(found)[:200]
+    inner = found.get("article")
+    article = inner if isinstance(inner, dict) else found
+    about = [
+        found.get("severity"),
+        found.get("kind") or found.get("type"),
+        found.get("desk"),
+        ", ".join(str(rule.get("rule")) for rule in found.get("rules") or () if isinstance(rule, dict)),
+        article.get("title") or str(found.get("text") or found.get("body") or "")[:100],
+        article.get("source"),
+        article.get("url"),
+    ]
+    return " | ".join(str(part)[:300] for part in about if part) or json.dumps(found, ensure_ascii=False)[:200]
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(help="raw, enriched, hits, alerts, dead-letters …, or a topic's full name.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    config: Config = None,
+    as_json_lines: Json = False,
+    beginning: Annotated[bool, typer.Option("--from-beginning", help="Not only what comes from now on.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End at the topic's present end.")] = False,
+    limit: Annotated[int | None, typer.Option("-n", "--limit", min=1, help="End after so many records.")] = None,
+) -> None:
+    """Show a topic's records as they come."""
+    chosen = load(config, brokers=brokers, prefix=prefix)
+
+    async def show() -> None:
+        name = topic_name(chosen, topic)
+        async for message in records(chosen, name, beginning=beginning, follow=not once, limit=limit):
+            print(as_json(message) if as_json_lines else as_text(message), flush=True)
+
+    asyncio.run(show())
