@@ -115,7 +115,7 @@ def latest(pairs: Pairs) -> tuple[dict[bytes, bytes], Cursor | None]:
     """What a partition of `news.stories` says in the end: the stories by key, and the cursor."""
     kept = {key: value for key, value in pairs if key is not None}
     cursor = kept.pop(CURSOR_KEY, None)
-    return {key: value for key, value in kept.items() if value is not None}, cursor and decode_cursor(cursor)
+    return {key: value for key, value in kept.items() if value is not None}, decode_cursor(cursor) if cursor else None
 
 
 async def wait_folded(bootstrap: str, topics: Mapping[str, str], *, timeout: float, workers: Sequence[Worker]) -> None:

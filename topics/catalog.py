@@ -41,7 +41,10 @@ TOPICS = {
             role="stories",
             key="desk/story",
             # The lag keeps the records of a frozen worker beside ours until it is found out: alert.py needs both.
-            config=_config(cleanup_policy="compact", min_compaction_lag_ms="120000"),
+            # A state batch must go whole.
+            config=_config(
+                cleanup_policy="compact", min_compaction_lag_ms="120000", max_message_bytes=str(8 * 1024**2)
+            ),
         ),
         Topic(
             role="watchlists",

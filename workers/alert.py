@@ -9,6 +9,7 @@ somebody else, a gap in the hits, a freeze: whatever this process knows may be o
 """
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -20,17 +21,19 @@ import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from faust.types import EventT
+from faust.types import TP, EventT
 from prometheus_client import CollectorRegistry
 
 from topics.errors import ConfigError
-from workers import faust_app
+from workers import faust_app, health
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
+from workers.health import Beat
 from workers.messages import Headers, Record
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stream import kafka
+from workers.supervisor import follow_supervisor
 
 log = structlog.get_logger()
 
@@ -45,6 +48,12 @@ TICK = 0.5
 FROZEN = 0.75
 """Of the session timeout. Later than that, another worker may have the partitions."""
 RETRY_MIN, RETRY_MAX = 0.5, 30.0
+LIVE = 30.0
+"""The event loop ran within so many seconds, or the process is not live."""
+MEASURE, REACHABLE = 5.0, 10.0
+"""How often the brokers are asked where the partitions end, and how long they may take."""
+STALLED = 120.0
+"""Hits that wait for so long while none come: the consumer hangs."""
 
 
 def end_process(code: int) -> NoReturn:
@@ -54,6 +63,10 @@ def end_process(code: int) -> NoReturn:
 
 class Frozen(Exception):
     """This process did not run for so long that its partitions may have gone to another."""
+
+
+class Stalled(Exception):
+    """Hits wait and none are handed to us."""
 
 
 class Pulse:
@@ -91,7 +104,7 @@ class Stage:
         self.topics = Topics(settings.topic("hits"), settings.topic("alerts"), settings.topic("stories"))
         self.parts: dict[int, Part] = {}
         self.pulse = Pulse(FROZEN * settings.kafka.session_timeout)
-        self.ready = False
+        self.beat = Beat(limit=LIVE)
         self._app = app
         self._settings = settings
         self._metrics = metrics
@@ -101,6 +114,8 @@ class Stage:
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
         self._lock = asyncio.Lock()
         self._generation: int | None = None
+        self._moved: dict[int, float] = {}
+        self._reached = -math.inf
 
     def connect(self) -> None:
         """Hang the stage into the app: its agent, and what is to be done when partitions come and go."""
@@ -117,7 +132,6 @@ class Stage:
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         """The batch in hand may end, if it does so soon; the consumer cannot rejoin before."""
-        self.ready = False
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.kafka.session_timeout / 4), self._lock:
                 self._generation = None
@@ -149,7 +163,7 @@ class Stage:
             await self._take_over(number, found)
         self.pulse.check()
         self._generation = generation
-        self.ready = True
+        self._moved = dict.fromkeys(numbers, time.monotonic())
         self._metrics.rebalances.inc()
         self._metrics.assigned_partitions.set(len(numbers))
         self._metrics.restored_seconds.observe(time.monotonic() - started)
@@ -201,10 +215,11 @@ class Stage:
             self._fail(error)
 
     async def watch(self) -> None:
-        """Beat, for ever. Ends the process when it was frozen, or when Faust has crashed."""
+        """Beat, for ever. Ends the process when it was frozen, when it stands still, or when Faust has crashed."""
         try:
             while True:
                 self.pulse.beat()
+                self.beat.tick()
                 if self._app._crash_reason is not None:
                     raise self._app._crash_reason
                 await asyncio.sleep(TICK)
@@ -212,6 +227,42 @@ class Stage:
             raise
         except BaseException as error:
             self._fail(error)
+
+    async def measure(self) -> None:
+        """Ask the brokers where the partitions end, for ever: lag, whether they answer, and whether we get on.
+
+        aiokafka may stop fetching without a word (aio-libs/aiokafka#1154): then the process ends.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(REACHABLE):
+                    await self._producer.client.force_metadata_update()
+                    await self._measure_lag()
+                self._reached = time.monotonic()
+            except Stalled as error:
+                self._fail(error)
+            except Exception as error:  # whatever it is, it only measures
+                log.warning("not_measured", error=repr(error))
+            await asyncio.sleep(MEASURE)
+
+    async def _measure_lag(self) -> None:
+        parts = {TP(self.topics.hits, number): part for number, part in self.parts.items()}
+        ends = await self._app.consumer.highwaters(*parts) if parts else {}
+        for tp, part in parts.items():
+            lag = ends[tp] - part.next if part.next is not None else 0
+            self._metrics.lag.labels(*map(str, tp)).set(lag)
+            self._metrics.position.labels(*map(str, tp)).set(part.next or 0)
+            away = time.monotonic() - self._moved.get(tp.partition, math.inf)
+            if lag > 0 and away > STALLED:
+                raise Stalled(f"{tp.topic}/{tp.partition}: {lag} hits wait, none came for {away:.0f} s")
+
+    def unready(self) -> str | None:
+        """Why it does not fold; None when it does, or stands by with no partition."""
+        if self._generation is None:
+            return "no assignment yet, or its state is being read back"
+        if time.monotonic() - self._reached > MEASURE + REACHABLE:
+            return f"the brokers at {self._settings.brokers} do not answer"
+        return None
 
     async def drain(self) -> None:
         """Let the batch in hand end, commit what is done, and fold no more."""
@@ -299,8 +350,9 @@ class Stage:
 
     def _count(self, events: Sequence[EventT[bytes]]) -> None:
         self._metrics.consumed.labels(self.topics.hits).inc(len(events))
-        wall = time.time()
+        wall, now = time.time(), time.monotonic()
         for event in events:
+            self._moved[event.message.partition] = now
             self._metrics.latency_seconds.observe(max(0.0, wall - event.message.timestamp))
 
 
@@ -328,22 +380,22 @@ async def _connected(settings: Settings, topics: Topics, stopping: asyncio.Event
             wait = min(RETRY_MAX, wait * 2)
 
 
-async def run(settings: Settings, metrics: Metrics) -> int:
-    """Fold hits until SIGTERM or SIGINT. 0 after a drain; raises ConfigError. Anything else ends the process."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = faust_app.app(settings, f"{settings.group}-alert")
-    # Batches are made whole by us: nothing is gained by waiting for more.
-    producer = kafka.producer(settings, linger_ms=0, compression_type="lz4", max_batch_size=MAX_BATCH_BYTES)
-    stage = Stage(app, settings, metrics, producer)
+async def _fold(
+    stage: Stage,
+    app: faust.App,
+    producer: AIOKafkaProducer,
+    settings: Settings,
+    metrics: Metrics,
+    stopping: asyncio.Event,
+) -> None:
     await _connected(settings, stage.topics, stopping)
     if stopping.is_set():
-        return 0
+        return
     await producer.start()
     stage.connect()
     faust_app.seek_back(app, stage.place)
-    tasks = [asyncio.create_task(stage.run()), asyncio.create_task(stage.watch())]
+    tasks = [asyncio.create_task(task) for task in (stage.run(), stage.watch(), stage.measure())]
+    tasks.append(asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)))
     await app.start()
     await stopping.wait()
     log.info("draining", seconds=settings.alert.drain)
@@ -354,11 +406,32 @@ async def run(settings: Settings, metrics: Metrics) -> int:
                 task.cancel()
             await app.stop()
             await kafka.stop(producer)
-    return 0
+
+
+async def run(settings: Settings, metrics: Metrics) -> None:
+    """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    app = faust_app.app(settings, f"{settings.group}-alert")
+    # Batches are made whole by us: nothing is gained by waiting for more.
+    producer = kafka.producer(settings, linger_ms=0, compression_type="lz4", max_batch_size=MAX_BATCH_BYTES)
+    stage = Stage(app, settings, metrics, producer)
+    async with health.serve(
+        host=settings.host,
+        port=settings.port,
+        registry=metrics.registry,
+        live=stage.beat.check,
+        ready=stage.unready,
+    ) as port:
+        log.info("health", port=port)
+        await _fold(stage, app, producer, settings, metrics, stopping)
 
 
 def main(settings: Settings) -> int:
     """The alert worker, until it is told to stop: the exit code. Raises ConfigError."""
-    code = asyncio.run(run(settings, Metrics(CollectorRegistry())))
-    # Threads of clients that could not be stopped must not keep a drained process alive.
-    end_process(code)
+    metrics = Metrics(CollectorRegistry())
+    metrics.restarts.inc(follow_supervisor())
+    asyncio.run(run(settings, metrics))
+    # Threads of clients that could not be stopped in time must not keep the process alive.
+    end_process(0)

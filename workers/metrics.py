@@ -166,6 +166,8 @@ class Metrics:
         )
         # Alerts that were in the log already when their hit was folded again: those of a worker that ended between
         # its alerts and its state.
+        # The supervisor's count: a worker that keeps ending itself shows here, whatever its own counters say.
+        self.restarts = Counter("wirewatch_restarts_total", "Times the worker was started again", registry=registry)
         self.repeated = Counter(
             "wirewatch_repeated_alerts_total", "Alerts not sent again, for they were published", registry=registry
         )

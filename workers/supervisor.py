@@ -108,13 +108,14 @@ def supervise(
     exit codes `FINAL` are not restarted. To be called in the main thread.
     """
     supervisor = Supervisor(argv, backoff=backoff, healthy_after=healthy_after, grace=grace, now=now)
-    handlers = {signal.SIGTERM: supervisor.stop, signal.SIGINT: supervisor.stop, signal.SIGALRM: supervisor.kill}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    handlers = (supervisor.stop, supervisor.stop, supervisor.kill)
+    before = [signal.signal(number, handler) for number, handler in zip(numbers, handlers, strict=True)]
     try:
         return supervisor.run()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
+        for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
 
 
