@@ -1,5 +1,8 @@
 """JSON Schemas of the records, and the AsyncAPI document of the topics, from `records.py`."""
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -48,3 +51,20 @@ def asyncapi() -> dict[str, Any]:
             "schemas": schemas,
         },
     }
+
+
+def write(folder: Path) -> None:
+    """Write all schemas and the AsyncAPI document into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in documents().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def documents() -> dict[str, str]:
+    """File name -> contents of every generated document."""
+    found = {f"{name}.json": schema(name) for name in RECORDS} | {"asyncapi.json": asyncapi()}
+    return {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in found.items()}
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

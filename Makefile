@@ -1,0 +1,44 @@
+# Everything runs in .venv, made from requirements.lock; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint format schemas lock bench clean install
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("wirewatch needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: $(STAMP)  ## the whole stream in this terminal, on an embedded broker
+	$(BIN)/wirewatch demo
+
+test: lint  ## lint, types, and all tests; those on a real Kafka need Java 17 and Maven
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: $(STAMP)  ## topics/schemas/ from topics/records.py
+	$(BIN)/python -m topics.schema topics/schemas
+
+lock: $(STAMP)  ## requirements.lock from pyproject.toml: hashes for every platform, no host
+	$(BIN)/python -m uv pip compile -q --generate-hashes --universal --all-extras pyproject.toml -o requirements.lock
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
