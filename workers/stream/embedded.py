@@ -16,12 +16,17 @@ from typing import Self
 from topics.errors import ConfigError
 
 PARTITION_BYTES = 5 * 1024 * 1024
-"""What a partition keeps, in bytes of batches as they came (compressed, headers included). Measured; fixed in
-librdkafka. A batch that is larger than this is kept alone."""
+"""What a partition keeps, in bytes of batches as they came (compressed, headers included). Measured with librdkafka
+2.16.1, which has no setting for it."""
 PARTITION_BATCHES = 100_000
 """Likewise, in batches."""
+LARGEST_BATCH = PARTITION_BYTES // 2
+"""A larger batch is lost on arrival where all that the partition held has to make room for it. Also measured."""
 REBALANCE_DELAY_MS = 100
 """How long the first join of a group waits for others. librdkafka's default is 3 s, and there is only one member."""
+SESSION_TIMEOUT = 6.0
+"""For the readers' settings, in seconds. Who joins a group that had a member waits a session less 1 s, and after a
+death up to twice that: with the usual 30 s a restarted worker would stand still for a minute."""
 
 _PRODUCER = 0  # rd_kafka_type_t
 _LIBRARIES = ("confluent_kafka.libs/librdkafka*.so*", "confluent_kafka/.dylibs/librdkafka*.dylib")
@@ -73,7 +78,7 @@ class EmbeddedBroker:
             raise OSError("the embedded broker could not open a port on 127.0.0.1")
         library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, REBALANCE_DELAY_MS)
         for name, partitions in self._topics.items():
-            if library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1):
+            if partitions < 1 or library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1):
                 raise ConfigError(f"{name}: the embedded broker cannot make this topic with {partitions} partitions")
         self.bootstrap = library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
