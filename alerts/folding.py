@@ -106,7 +106,7 @@ class _Table(dict[int, str]):
 
 
 def fold(text: str, *, cased: bool = False) -> Folded:
-    """The text folded; `cased` keeps upper and lower case apart. A lone surrogate is kept as it is."""
+    """The text folded; `cased` keeps upper and lower case apart. A lone surrogate becomes U+FFFD."""
     table = _CASED if cased else _UNCASED
     if text.isascii():
         return _collapsed(text, _translated_ascii(text, table))
@@ -192,8 +192,9 @@ def _fold_char(char: str, *, cased: bool) -> str:
         return char if cased else char.lower()
     if char.isspace() or char in _SPACES:
         return " "
-    if unicodedata.category(char) == "Cf":
-        return ""
+    category = unicodedata.category(char)
+    if category in ("Cf", "Cs"):
+        return "" if category == "Cf" else "\ufffd"
     folded = unicodedata.normalize("NFKD", char)
     folded = "".join(c for c in folded if not _is_mark(c))
     if not cased:
@@ -211,7 +212,10 @@ def _letter(char: str) -> str:
         return _ONE_TO_ONE[char]
     if char.isspace():
         return " "
-    return _simplified().get(char, char) if char >= "\u3400" else char
+    if char < "\u3400":
+        return char
+    simplified = _simplified().get(char, char)
+    return _simplified().get(simplified, simplified)  # one character's simplified form has one of its own
 
 
 def _is_mark(char: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 from ahocorasick_rs import AhoCorasick
 
-from alerts.folding import KINDS, Folded, fold, parts, word_end
+from alerts.folding import KINDS, RUN, Folded, fold, parts, word_end
 from alerts.terms import Form, forms
 from alerts.watchlist import Rule, Watchlist
 from topics.records import Evidence, Policy, RuleMet, severity_rank
@@ -233,8 +233,8 @@ def _begins(text: str, start: int, pattern: _Pattern) -> bool:
         return True
     before = text[start - 1]
     kind = KINDS[before]
-    if kind and not parts(kind, pattern.first):
-        return False
+    if kind and not (parts(kind, pattern.first) if pattern.first else kind == RUN):
+        return False  # nor is @handle in a@handle
     return not (pattern.first_digit and before in ".," and text[max(0, start - 2)].isdigit())  # 737 is not in 1,737
 
 
@@ -245,7 +245,7 @@ def _ends(text: str, end: int, pattern: _Pattern) -> bool:
     after = text[end]
     kind = KINDS[after]
     if kind:
-        return parts(pattern.last, kind)
+        return parts(pattern.last, kind) if pattern.last else kind == RUN  # U.S. is not in U.S.A
     if after == "'":
         return text[end + 1 : end + 2] != "t" or text[end + 2 : end + 3].isalnum()
     return not (pattern.last_digit and after in ".," and text[end + 1 : end + 2].isdigit())  # nor 5 in 5.2
