@@ -1,359 +1,25 @@
-"""The alert worker: hits in, alerts and stories out, on Faust.
-
-Hits are taken in small batches. For each batch: its alerts are written and acknowledged, then each partition's changed
-stories with the cursor in one batch, then the hits are acknowledged to Faust. When partitions come, their state is read
-back before hits flow (`alert_log.read_back`). One lock lies over both.
-
-There is one way out of trouble: the process ends at once and is started again. A failed or expired write, a write by
-somebody else, a gap in the hits, a freeze: whatever this process knows may be out of date by then.
-"""
+"""The alert worker: hits in, alerts and stories out, on Faust. See `alert_stage` for how nothing is lost on the way."""
 
 import asyncio
-import math
-import os
 import signal
-import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn, cast
 
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from faust.types import TP, EventT
 from prometheus_client import CollectorRegistry
 
 from topics.errors import ConfigError
 from workers import faust_app, health
-from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
-from workers.alert_part import Gap, Part, Place, Work
-from workers.health import Beat
-from workers.messages import Headers, Record
+from workers.alert_log import MAX_BATCH_BYTES, Topics
+from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stream import kafka
 from workers.supervisor import follow_supervisor
 
 log = structlog.get_logger()
-
-RESTART = 75
-"""Exit code (EX_TEMPFAIL) of a process that is to be started again."""
-BAD_CONFIGURATION = 78
-MAX_HITS = 256
-"""Hits in one batch."""
-MAX_STATE_BYTES = MAX_BATCH_BYTES // 4
-"""State that a batch may have gathered when it takes one more hit, whose own changes are far below the rest."""
-TICK = 0.5
-FROZEN = 0.75
-"""Of the session timeout. Later than that, another worker may have the partitions."""
-RETRY_MIN, RETRY_MAX = 0.5, 30.0
-LIVE = 30.0
-"""The event loop ran within so many seconds, or the process is not live."""
-MEASURE, REACHABLE = 5.0, 10.0
-"""How often the brokers are asked where the partitions end, and how long they may take."""
-STALLED = 120.0
-"""Hits that wait for so long while none come: the consumer hangs."""
-
-
-def end_process(code: int) -> NoReturn:
-    """End at once: no handler, no flush, no goodbye to Kafka."""
-    os._exit(code)
-
-
-class Frozen(Exception):
-    """This process did not run for so long that its partitions may have gone to another."""
-
-
-class Stalled(Exception):
-    """Hits wait and none are handed to us."""
-
-
-class Pulse:
-    """Knows when this process last ran. `now` is monotonic and goes on while the process is stopped."""
-
-    def __init__(self, limit: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._now = now
-        self._last = now()
-
-    def beat(self) -> None:
-        """Raises Frozen where the last beat is too long ago."""
-        self.check()
-        self._last = self._now()
-
-    def check(self) -> None:
-        """Raises Frozen."""
-        away = self._now() - self._last
-        if away > self._limit:
-            raise Frozen(f"did not run for {away:.1f} s, of {self._limit:.1f} s at most")
-
-
-class Stage:
-    """The fold of the partitions that this process owns, between Faust's consumer and our producer."""
-
-    def __init__(
-        self,
-        app: faust.App,
-        settings: Settings,
-        metrics: Metrics,
-        producer: AIOKafkaProducer,
-        *,
-        end: Callable[[int], NoReturn] = end_process,
-    ) -> None:
-        self.topics = Topics(settings.topic("hits"), settings.topic("alerts"), settings.topic("stories"))
-        self.parts: dict[int, Part] = {}
-        self.pulse = Pulse(FROZEN * settings.kafka.session_timeout)
-        self.beat = Beat(limit=LIVE)
-        self._app = app
-        self._settings = settings
-        self._metrics = metrics
-        self._producer = producer
-        self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout)
-        self._end = end
-        self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
-        self._lock = asyncio.Lock()
-        self._generation: int | None = None
-        self._moved: dict[int, float] = {}
-        self._reached = -math.inf
-
-    def connect(self) -> None:
-        """Hang the stage into the app: its agent, and what is to be done when partitions come and go."""
-        topic = self._app.topic(self.topics.hits, key_type=bytes, value_type=bytes)
-        self._app.agent(topic, name="fold", concurrency=1)(self._take)
-        self._app.on_partitions_revoked.connect(self._revoked)
-        self._app.on_rebalance_complete.connect(self._restored)
-
-    async def _take(self, stream: Any) -> None:
-        # It only passes events on: an agent that raises, or is cancelled over an event, has lost it. Events are
-        # acknowledged in _settle, and there alone.
-        async for event in stream.noack().events():
-            await self._queue.put(event)
-
-    async def _revoked(self, *_: Any, **__: Any) -> None:
-        """The batch in hand may end, if it does so soon; the consumer cannot rejoin before."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.kafka.session_timeout / 4), self._lock:
-                self._generation = None
-
-    async def _restored(self, *_: Any, **__: Any) -> None:
-        """Read back the state of the partitions that are ours now. Runs again for each generation."""
-        try:
-            generation = self._app.consumer_generation_id
-            async with self._lock:
-                self._generation = None
-                await self._restore(generation)
-        except ConfigError as error:
-            log.error("configuration", error=str(error))
-            self._end(BAD_CONFIGURATION)
-        except BaseException as error:
-            self._fail(error)
-
-    async def _restore(self, generation: int) -> None:
-        def passed() -> bool:
-            return bool(self._app.consumer_generation_id != generation)
-
-        self.parts = {}
-        numbers = sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == self.topics.hits)
-        started = time.monotonic()
-        restored = await self._read_back(numbers, passed)
-        if passed():
-            return
-        for number, found in restored.items():
-            await self._take_over(number, found)
-        self.pulse.check()
-        self._generation = generation
-        self._moved = dict.fromkeys(numbers, time.monotonic())
-        self._metrics.rebalances.inc()
-        self._metrics.assigned_partitions.set(len(numbers))
-        self._metrics.restored_seconds.observe(time.monotonic() - started)
-        log.info(
-            "state_restored",
-            partitions=numbers,
-            records=sum(found.records for found in restored.values()),
-            seconds=round(time.monotonic() - started, 3),
-        )
-
-    async def _read_back(self, numbers: Sequence[int], passed: Callable[[], bool]) -> dict[int, Restored]:
-        """With brokers away it waits, as long as the generation lasts."""
-        wait = RETRY_MIN
-        while numbers and not passed():
-            try:
-                async with kafka.running(kafka.consumer(self._settings)) as consumer:
-                    return await read_back(consumer, self.topics, numbers, stop=passed)
-            except (KafkaError, TimeoutError, OSError) as error:
-                log.warning("state_not_restored", error=repr(error), retry_in=wait)
-                await asyncio.sleep(wait)
-                wait = min(RETRY_MAX, wait * 2)
-        return {}
-
-    async def _take_over(self, number: int, found: Restored) -> None:
-        if found.lost:
-            self._metrics.lost_places.inc()
-            log.error("place_lost", partition=number, why=found.lost)
-        self._writer.expect(self.topics.alerts, number, found.alerts_end)
-        self._writer.expect(self.topics.stories, number, found.stories_end)
-        if found.rewrites:
-            log.warning("stale_records", partition=number, keys=len(found.rewrites))
-            await self._writer.append(self.topics.stories, number, found.rewrites, whole=False)
-        self._metrics.restored_records.inc(found.records)
-        self.parts[number] = Part(Place(self.topics.hits, number), found)
-
-    def place(self, number: int) -> int | None:
-        """The hit that a partition's state goes on from."""
-        part = self.parts.get(number)
-        return part.next if part else None
-
-    async def run(self) -> None:
-        """Fold what the agent passes on, for ever. Ends the process on any error."""
-        try:
-            while True:
-                await self._flush(await self._batch())
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._fail(error)
-
-    async def watch(self) -> None:
-        """Beat, for ever. Ends the process when it was frozen, when it stands still, or when Faust has crashed."""
-        try:
-            while True:
-                self.pulse.beat()
-                self.beat.tick()
-                if self._app._crash_reason is not None:
-                    raise self._app._crash_reason
-                await asyncio.sleep(TICK)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._fail(error)
-
-    async def measure(self) -> None:
-        """Ask the brokers where the partitions end, for ever: lag, whether they answer, and whether we get on.
-
-        aiokafka may stop fetching without a word (aio-libs/aiokafka#1154): then the process ends.
-        """
-        while True:
-            try:
-                async with asyncio.timeout(REACHABLE):
-                    await self._producer.client.force_metadata_update()
-                    await self._measure_lag()
-                self._reached = time.monotonic()
-            except Stalled as error:
-                self._fail(error)
-            except Exception as error:  # whatever it is, it only measures
-                log.warning("not_measured", error=repr(error))
-            await asyncio.sleep(MEASURE)
-
-    async def _measure_lag(self) -> None:
-        parts = {TP(self.topics.hits, number): part for number, part in self.parts.items()}
-        ends = await self._app.consumer.highwaters(*parts) if parts else {}
-        for tp, part in parts.items():
-            lag = ends[tp] - part.next if part.next is not None else 0
-            self._metrics.lag.labels(*map(str, tp)).set(lag)
-            self._metrics.position.labels(*map(str, tp)).set(part.next or 0)
-            away = time.monotonic() - self._moved.get(tp.partition, math.inf)
-            if lag > 0 and away > STALLED:
-                raise Stalled(f"{tp.topic}/{tp.partition}: {lag} hits wait, none came for {away:.0f} s")
-
-    def unready(self) -> str | None:
-        """Why it does not fold; None when it does, or stands by with no partition."""
-        if self._generation is None:
-            return "no assignment yet, or its state is being read back"
-        if time.monotonic() - self._reached > MEASURE + REACHABLE:
-            return f"the brokers at {self._settings.brokers} do not answer"
-        return None
-
-    async def drain(self) -> None:
-        """Let the batch in hand end, commit what is done, and fold no more."""
-        await self._lock.acquire()
-        self._generation = None
-        await self._app.consumer.commit()
-        faust_app.end_commits(self._app)
-
-    def _fail(self, error: BaseException) -> NoReturn:
-        log.error("ending", error=repr(error), restart=True)
-        self._end(RESTART)
-
-    async def _batch(self) -> list[EventT[bytes]]:
-        events = [await self._queue.get()]
-        if self._queue.qsize() < MAX_HITS:
-            await asyncio.sleep(self._settings.alert.linger)
-        while len(events) < MAX_HITS and not self._queue.empty():
-            events.append(self._queue.get_nowait())
-        return events
-
-    async def _flush(self, events: Sequence[EventT[bytes]]) -> None:
-        async with self._lock:
-            while events:
-                self.pulse.check()
-                # Those of another generation come again: Faust has sought back to what was committed.
-                events = [event for event in events if event.message.generation_id == self._generation]
-                works: dict[int, Work] = {}
-                taken = await self._fold(events, works)
-                await asyncio.gather(*(self._settle(self.parts[number], work) for number, work in works.items()))
-                for event in events[:taken]:
-                    event.ack()
-                self._count(events[:taken])
-                events = events[taken:]
-
-    async def _fold(self, events: Sequence[EventT[bytes]], works: dict[int, Work]) -> int:
-        """Fold as many as fit one batch; how many that were."""
-        for at, event in enumerate(events):
-            message = event.message
-            work = works.setdefault(message.partition, Work())
-            if work.size > MAX_STATE_BYTES:
-                return at
-            record = Record(
-                message.topic,
-                message.partition,
-                message.offset,
-                int(message.timestamp * 1000),
-                message.key,
-                message.value,
-                tuple(cast("Headers", message.headers or ())),
-            )
-            part = self.parts[message.partition]
-            try:
-                part.fold(record, work)
-            except Gap:
-                part.fold(record, work, log_start=await self._log_start(message.tp))
-        return len(events)
-
-    async def _log_start(self, tp: Any) -> int:
-        starts = await self._app.consumer.earliest_offsets(tp)
-        return int(next(iter(starts.values())))
-
-    async def _settle(self, part: Part, work: Work) -> None:
-        """Write what the work leads to. Once this returns, its hits are done."""
-        number = part.place.partition
-        await self._send_dead_letters(work)
-        if work.alerts:
-            part.alerts_end = await self._writer.append(self.topics.alerts, number, work.alerts, whole=False)
-        self.pulse.check()
-        if work.mark is not None:
-            await self._writer.append(self.topics.stories, number, part.entries(work), whole=True)
-        self._metrics.hits.inc(work.hits)
-        self._metrics.repeated.inc(work.repeated)
-        for alert in work.published:
-            self._metrics.alerts.labels(alert.kind, alert.severity).inc()
-        for reason in work.suppressed:
-            self._metrics.suppressed.labels(reason).inc()
-        for reason in work.reasons:
-            self._metrics.dead_lettered.labels(reason).inc()
-
-    async def _send_dead_letters(self, work: Work) -> None:
-        for letter in work.dead_letters:
-            topic = self._settings.topic(letter.role)
-            async with asyncio.timeout(1.5 * self._settings.kafka.request_timeout):
-                await self._producer.send_and_wait(topic, letter.value, letter.key, headers=list(letter.headers))
-
-    def _count(self, events: Sequence[EventT[bytes]]) -> None:
-        self._metrics.consumed.labels(self.topics.hits).inc(len(events))
-        wall, now = time.time(), time.monotonic()
-        for event in events:
-            self._moved[event.message.partition] = now
-            self._metrics.latency_seconds.observe(max(0.0, wall - event.message.timestamp))
 
 
 async def check_topics(consumer: AIOKafkaConsumer, topics: Topics) -> None:
@@ -388,14 +54,16 @@ async def _fold(
     metrics: Metrics,
     stopping: asyncio.Event,
 ) -> None:
+    # From the start: with brokers away it waits, and is alive.
+    tasks = [asyncio.create_task(stage.watch())]
     await _connected(settings, stage.topics, stopping)
     if stopping.is_set():
         return
     await producer.start()
     stage.connect()
     faust_app.seek_back(app, stage.place)
-    tasks = [asyncio.create_task(task) for task in (stage.run(), stage.watch(), stage.measure())]
-    tasks.append(asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)))
+    loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
+    tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay)]
     await app.start()
     await stopping.wait()
     log.info("draining", seconds=settings.alert.drain)
@@ -435,3 +103,6 @@ def main(settings: Settings) -> int:
     asyncio.run(run(settings, metrics))
     # Threads of clients that could not be stopped in time must not keep the process alive.
     end_process(0)
+
+
+__all__ = ["BAD_CONFIGURATION", "main", "run"]

@@ -185,6 +185,16 @@ class Metrics:
         self.deliveries = Counter(
             "wirewatch_deliveries_total", "Attempts to hand an alert to a sink", ("sink", "result"), registry=registry
         )
+        # A group a sink, all on one topic: their lags cannot share the series of `lag`.
+        self.delivery_lag = Gauge(
+            "wirewatch_delivery_lag_records",
+            "End of the alerts' partition minus what a sink's group has committed",
+            ("sink", "partition"),
+            registry=registry,
+        )
+        self.delivery_waiting = Gauge(
+            "wirewatch_delivery_waiting_alerts", "Alerts read and not yet delivered", ("sink",), registry=registry
+        )
         for kind in KINDS:
             for severity in SEVERITIES:
                 self.alerts.labels(kind, severity)
@@ -192,6 +202,7 @@ class Metrics:
 
     def expect_sink(self, sink: str) -> None:
         """Show a sink's deliveries as 0 before the first one."""
+        self.delivery_waiting.labels(sink)
         for result in DELIVERIES:
             self.deliveries.labels(sink, result)
 

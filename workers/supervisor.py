@@ -42,21 +42,24 @@ class Supervisor:
         self._stopping = threading.Event()
         self._signal = signal.SIGTERM
 
-    def stop(self, number: int, _: FrameType | None = None) -> None:
+    def handle(self, number: int, _: FrameType | None) -> None:
         """Pass a signal on to the child and start no other. A child that does not end in time is killed."""
+        if number == signal.SIGALRM:
+            self._kill()
+            return
         self._signal = signal.Signals(number)
         self._stopping.set()
         signal.setitimer(signal.ITIMER_REAL, self._grace)
         if self._child is not None:
             self._child.send_signal(number)
 
-    def kill(self, *_: object) -> None:
+    def _kill(self) -> None:
         if self._child is not None:
             log.error("child_killed", after=self._grace)
             self._child.kill()
 
     def run(self) -> int:
-        """Until the child ends with a final code or, after `stop`, at all: its exit code."""
+        """Until the child ends with a final code or, after a signal, at all: its exit code."""
         restarts, wait = 0, self._backoff[0]
         while True:
             started = self._now()
@@ -109,8 +112,7 @@ def supervise(
     """
     supervisor = Supervisor(argv, backoff=backoff, healthy_after=healthy_after, grace=grace, now=now)
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
-    handlers = (supervisor.stop, supervisor.stop, supervisor.kill)
-    before = [signal.signal(number, handler) for number, handler in zip(numbers, handlers, strict=True)]
+    before = [signal.signal(number, supervisor.handle) for number in numbers]
     try:
         return supervisor.run()
     finally:
