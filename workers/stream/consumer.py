@@ -16,6 +16,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from workers.messages import Headers, Record, Result
 from workers.stream.lane import Lane, size_of
 from workers.stream.ledger import Ledger
+from workers.stream.unordered import Unordered
 
 REVOKE_TIMEOUT = 4.0
 """How long a rebalance waits for what is being published: no heartbeat is sent meanwhile, and sessions are short."""
@@ -58,6 +59,8 @@ class Books:
 class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Reads `consumer`, which it subscribes to `topics`. `submit` is the pool's, `publish` sends a record's outputs.
 
+    `lane` makes what a partition's batches go through: in offset order, or (`Unordered`) as they are done.
+
     `run` returns when `stopping` is set and the work in flight is done or out of time. It raises what a publish, a
     fetch or the pool raised: the caller decides whether to begin again.
     """
@@ -71,14 +74,16 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         limits: Limits,
         observer: Observer,
         now: Callable[[], float] = time.monotonic,
+        lane: Callable[..., Lane | Unordered] = Lane,
     ) -> None:
         self._consumer = consumer
+        self._lane = lane
         self._submit = submit
         self._publish = publish
         self._limits = limits
         self._observer = observer
         self._now = now
-        self._lanes: dict[TopicPartition, Lane] = {}
+        self._lanes: dict[TopicPartition, Lane | Unordered] = {}
         self._rebalancing = False
         self._books: dict[TopicPartition, Books] = {}
         self._last_commit = now()
@@ -159,7 +164,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 self.ledger.settle(tp, record.offset)
             self.progress_at = self._now()
 
-        self._lanes[tp] = Lane(submit=self._submit, publish=publish, settled=settled)
+        self._lanes[tp] = self._lane(submit=self._submit, publish=publish, settled=settled)
 
     def _regulate(self) -> None:
         """Pause partitions that hold more than their share, so that a slow one leaves room for the others."""

@@ -1,0 +1,312 @@
+"""The deliver worker: alerts to people and to topics of their own, each route in a consumer group of its own."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+
+from alerts import sinks
+from alerts.sinks import Sink
+from topics.catalog import TOPICS
+from topics.errors import ConfigError, InvalidRecord, TransientError
+from workers import health
+from workers.delivery import DELIVERED, Delivery
+from workers.messages import DEAD_LETTERED, Record, Result
+from workers.metrics import Metrics
+from workers.settings import Route, Settings
+from workers.stream import kafka
+from workers.stream.consumer import Limits, Loop
+from workers.stream.publisher import Publisher
+from workers.stream.retry import keep_running
+from workers.stream.unordered import Unordered
+from workers.stream.watchdog import Watchdog
+
+WAITING_ALERTS = 10_000
+"""Alerts that a route may hold, under embargo or behind a sink that is down, before its partitions are paused."""
+WAITING_BYTES = 64 * 1024 * 1024
+# Membership is by heartbeats, and a stalled process is ended by its watchdog: a full route that does not poll while
+# its sink is down for hours must not lose its place. (The largest value that the client takes.)
+MAX_POLL_INTERVAL_MS = 2**31 - 1
+PROBE_INTERVAL = 2.0
+PROBE_TIMEOUT = 10.0
+STALLED_AFTER = 120.0
+
+log = structlog.get_logger()
+
+
+async def run(
+    settings: Settings, metrics: Metrics, stopping: asyncio.Event, *, now: Callable[[], float] = time.time
+) -> None:
+    """Deliver until `stopping` is set. `now` is wall time, for embargoes.
+
+    Raises ConfigError where there is no route, or one is wrong.
+    """
+    couriers = [Courier(settings, route, metrics=metrics, stopping=stopping, now=now) for route in routes(settings)]
+    beat = health.Beat(limit=STALLED_AFTER)
+
+    def stalled() -> str | None:
+        return beat.check() or _first(courier.stalled() for courier in couriers)
+
+    async with AsyncExitStack() as stack:
+        for courier in couriers:
+            stack.push_async_callback(courier.sink.close)
+        stack.enter_context(Watchdog(stalled, patience=STALLED_AFTER))
+        port = await stack.enter_async_context(
+            health.serve(
+                host=settings.host,
+                port=settings.port,
+                registry=metrics.registry,
+                live=stalled,
+                ready=lambda: _first(courier.ready() for courier in couriers),
+            )
+        )
+        log.info("deliver", brokers=settings.brokers, routes=[courier.name for courier in couriers], port=port)
+        background = [
+            asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)),
+            asyncio.create_task(_measure(couriers, metrics, beat)),
+        ]
+        stack.push_async_callback(_cancelled, background)
+        await _all(courier.run() for courier in couriers)
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """The routes of the settings. Raises ConfigError where there are none or two share a name."""
+    found = settings.deliver.route
+    if not found:
+        raise ConfigError("deliver.route: no route; name at least one ([[deliver.route]] with a name and a sink)")
+    names = [route.name for route in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"deliver.route: each name is a consumer group, so it can be there once: {', '.join(twice)}")
+    return found
+
+
+class Courier:
+    """One route: its sink, its consumer group, and what outlives a broker's absence (the ids already delivered)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        route: Route,
+        *,
+        metrics: Metrics,
+        stopping: asyncio.Event,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = route.name
+        self._settings = settings
+        self._metrics = metrics
+        self._stopping = stopping
+        self._now = now
+        self._topic = settings.topic("alerts")
+        self.sink = self._make_sink(route)
+        self._delivery = Delivery(route, self.sink, counted=self._counted, now=now)
+        self._producer: Any = None
+        self._lanes: list[Unordered] = []
+        self.assigned = 0
+        self.unaccounted: dict[TopicPartition, int] = {}
+        self.loop: Loop | None = None
+        self._waiting: str | None = "starting"
+        self._behind = False
+        metrics.expect_sink(route.name)
+
+    def _make_sink(self, route: Route) -> Sink:
+        options = route.sink.model_extra or {}
+        sink = sinks.make(route.name, route.sink.kind, options, publish=self._publish)
+        ours = [self._settings.topic(role) for role in TOPICS]
+        if isinstance(sink, sinks.Kafka) and sink.topic in ours:
+            raise ConfigError(f"deliver.route {route.name}: sink.topic: {sink.topic} is one of our own; name another")
+        return sink
+
+    async def run(self) -> None:
+        """Until `stopping` is set and what was being sent then is through, or the drain is over."""
+        await keep_running(self._session, stopping=self._stopping, waiting=self._wait)
+
+    # --- a session with the brokers
+
+    async def _session(self) -> None:
+        settings = self._settings
+        group = f"{settings.group}-deliver-{self.name}"
+        async with (
+            kafka.running(kafka.producer(settings)) as producer,
+            kafka.running(kafka.consumer(settings, group, max_poll_interval_ms=MAX_POLL_INTERVAL_MS)) as consumer,
+        ):
+            await self._require_topics(consumer)
+            self._producer = producer
+            self._lanes.clear()
+            publisher = Publisher(producer, topic=settings.topic, sent=self._sent)
+            self.loop = Loop(
+                consumer,
+                submit=self._delivery.submit,
+                publish=publisher.publish,
+                limits=self._limits(),
+                observer=self,
+                lane=self._open_lane,
+            )
+            end = asyncio.Event()
+            background = [asyncio.create_task(work) for work in (self._probe(consumer, producer), self._drained(end))]
+            try:
+                await self.loop.run([self._topic], end)
+            finally:
+                self.loop = self._producer = None
+                await _cancelled(background)
+
+    def _limits(self) -> Limits:
+        deliver = self._settings.deliver
+        # A batch is settled as a whole, so it is one alert. The drain is ours: the loop would wait for embargoes.
+        return Limits(
+            batch=1, records=WAITING_ALERTS, bytes=WAITING_BYTES, commit_interval=deliver.commit_interval, drain=0
+        )
+
+    def _open_lane(self, **parts: Any) -> Unordered:
+        lane = Unordered(**parts)
+        self._lanes = [*(lane for lane in self._lanes if not lane.closed), lane]
+        return lane
+
+    async def _drained(self, end: asyncio.Event) -> None:
+        """When told to stop: let what is being sent end, begin nothing more, and only then end the loop."""
+        await self._stopping.wait()
+        await asyncio.gather(*(lane.abandon(self._settings.deliver.drain) for lane in self._lanes))
+        end.set()
+
+    async def _require_topics(self, consumer: Any) -> None:
+        needed = [self._topic, self._settings.topic("dead-letters")]
+        if isinstance(self.sink, sinks.Kafka):
+            needed.append(self.sink.topic)
+        there = await consumer.topics()
+        missing = [topic for topic in needed if topic not in there]
+        if missing:
+            raise TransientError(f"no topic {', '.join(missing)} (ours are made by: wirewatch topics create)")
+
+    async def _publish(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
+        if self._producer is None:
+            raise TransientError("no connection to Kafka")
+        limit = 2 * self._settings.kafka.request_timeout
+        try:
+            await asyncio.wait_for(self._producer.send_and_wait(topic, value, key=key), limit)
+        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            raise InvalidRecord("refused", f"topic {topic}: {error}") from error
+        self._sent(topic)
+
+    async def _probe(self, consumer: Any, producer: Any) -> None:
+        """Ask the brokers every few seconds: for the lag, and whether they can be reached at all."""
+        while True:
+            try:
+                assigned = consumer.assignment()
+                ends = await asyncio.wait_for(consumer.end_offsets(assigned), PROBE_TIMEOUT) if assigned else {}
+                await asyncio.wait_for(producer.client.fetch_all_metadata(), PROBE_TIMEOUT)
+            except (KafkaError, TimeoutError) as error:
+                self._wait(f"no answer from the brokers: {error!r}")
+            else:
+                self._waiting = None
+                self._lag(ends)
+            await asyncio.sleep(PROBE_INTERVAL)
+
+    def _lag(self, ends: dict[TopicPartition, int]) -> None:
+        self._behind = False
+        for tp, end in ends.items():
+            books = self.loop.books(tp) if self.loop else None
+            if books is not None:
+                lag = max(0, end - books.committed)
+                self._metrics.delivery_lag.labels(self.name, str(tp.partition)).set(lag)
+                self._behind |= end > books.position
+                self.unaccounted[tp] = books.unaccounted
+
+    # --- health
+
+    def _wait(self, reason: str) -> None:
+        self._waiting = reason
+
+    def ready(self) -> str | None:
+        if self._waiting is None and self.loop is not None and self.loop.joined:
+            return None
+        return f"route {self.name}: {self._waiting or 'waiting for an assignment'}"
+
+    def stalled(self) -> str | None:
+        """Why this route is stuck for good: brokers answer and have more, nothing waits, and nothing comes."""
+        loop = self.loop
+        if loop is None or self._waiting is not None or not self._behind or loop.records:
+            return None
+        idle = time.monotonic() - loop.progress_at
+        return f"route {self.name}: lag, and no progress for {idle:.0f} s" if idle > STALLED_AFTER else None
+
+    # --- the loop's observer
+
+    def _counted(self, result: str) -> None:
+        self._metrics.deliveries.labels(self.name, result).inc()
+
+    def _sent(self, topic: str) -> None:
+        self._metrics.produced.labels(topic).inc()
+
+    def consumed(self, records: Sequence[Record]) -> None:
+        self._metrics.consumed.labels(records[0].topic).inc(len(records))
+
+    def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
+        for record, result in zip(records, results, strict=True):
+            if result is DELIVERED:
+                self._metrics.latency_seconds.observe(max(0.0, self._now() - record.timestamp / 1000))
+            elif result.outcome == DEAD_LETTERED and result.reason:
+                self._metrics.dead_lettered.labels(result.reason).inc()
+
+    def committed(self, ok: bool) -> None:
+        self._metrics.commits.labels("ok" if ok else "failed").inc()
+
+    def rebalanced(self, assigned: int) -> None:
+        self.assigned = assigned
+        self._metrics.rebalances.inc()
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        for tp in partitions:
+            self._metrics.delivery_lag.remove(self.name, str(tp.partition))
+            self.unaccounted.pop(tp, None)
+
+
+async def _measure(couriers: Sequence[Courier], metrics: Metrics, beat: health.Beat, every: float = 0.5) -> None:
+    """What the routes hold together, and the sign that the event loop runs."""
+    metrics.in_flight_limit.set(WAITING_ALERTS * len(couriers))
+    metrics.in_flight_limit_bytes.set(WAITING_BYTES * len(couriers))
+    while True:
+        beat.tick()
+        loops = [courier.loop for courier in couriers if courier.loop is not None]
+        metrics.in_flight.set(sum(loop.records for loop in loops))
+        metrics.in_flight_bytes.set(sum(loop.bytes for loop in loops))
+        metrics.paused_partitions.set(sum(loop.paused for loop in loops))
+        metrics.assigned_partitions.set(sum(courier.assigned for courier in couriers))
+        for courier in couriers:
+            metrics.delivery_waiting.labels(courier.name).set(courier.loop.records if courier.loop else 0)
+        _show_unaccounted(couriers, metrics)
+        await asyncio.sleep(every)
+
+
+def _show_unaccounted(couriers: Sequence[Courier], metrics: Metrics) -> None:
+    # The groups read the same partitions: what any of them misses shows.
+    metrics.unaccounted.clear()
+    for tp in {tp for courier in couriers for tp in courier.unaccounted}:
+        total = sum(courier.unaccounted.get(tp, 0) for courier in couriers)
+        metrics.unaccounted.labels(tp.topic, str(tp.partition)).set(total)
+
+
+def _first(problems: Any) -> str | None:
+    return next((problem for problem in problems if problem is not None), None)
+
+
+async def _all(works: Any) -> None:
+    """Run all; the first failure ends the others."""
+    tasks: list[asyncio.Task[None]] = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _cancelled(tasks)
+
+
+async def _cancelled(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks, return_exceptions=True)
