@@ -1,13 +1,17 @@
 """What tests of the alert stage need: hits on Kafka, and what the stage made of them compared with the offline fold."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -58,9 +62,39 @@ class Worker:
         self.process.send_signal(signal.SIGCONT)
         return self.process.wait(timeout)
 
-    def said(self, event: str) -> int:
-        """How often the log names an event."""
-        return self.log.read_text(errors="replace").count(f'"{event}"')
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's lines of one event."""
+        lines = (line for line in self.log.read_text(errors="replace").splitlines() if line.startswith("{"))
+        return [line for line in map(json.loads, lines) if line["event"] == name]
+
+    def wait_for(self, name: str, *, count: int = 1, timeout: float = 60) -> list[dict[str, Any]]:
+        """Until the log has an event so often."""
+        deadline = time.monotonic() + timeout
+        while len(found := self.events(name)) < count:
+            assert time.monotonic() < deadline, f"no {name} in\n{self.tail}"
+            time.sleep(0.05)
+        return found
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of one of its health pages."""
+        port = self.wait_for("health")[-1]["port"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        (line,) = (line for line in self.get("metrics")[1].splitlines() if line.startswith(name + " "))
+        return float(line.split()[1])
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        deadline = time.monotonic() + timeout
+        while self.get("readyz")[0] != 200:
+            assert time.monotonic() < deadline, self.tail
+            time.sleep(0.05)
 
     @property
     def tail(self) -> str:
