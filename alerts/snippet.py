@@ -18,8 +18,9 @@ Span = tuple[int, int]
 def snippet(title: str, text: str, rules: Sequence[RuleMet], *, width: int = 240) -> Snippet:
     """At most `width` code points of the text (or of the title, if the most severe rules were met there alone).
 
-    White space is collapsed; `…` stands where a sentence was cut. Every piece of evidence inside is marked, of
-    whichever rule; marks are in order and do not overlap. Without evidence it is the beginning of the text.
+    White space is collapsed; `…` stands where a sentence was cut. Evidence of any of the rules is marked where all of
+    it is shown, or a part of it where it is longer than the snippet; marks are in order and do not overlap. Without
+    evidence it is the beginning of the text.
     """
     top = max((severity_rank(rule.severity) for rule in rules), default=0)
     wanted = [e for rule in rules if severity_rank(rule.severity) == top for e in rule.evidence]
@@ -110,8 +111,10 @@ def _cut(plain: str, window: Span, spans: Iterable[Span]) -> Snippet:
     before = ELLIPSIS if begin and not _ends_sentence(plain[:begin]) else ""
     after = ELLIPSIS if plain[stop:].strip() and not _ends_sentence(plain[begin:stop]) else ""
     shift = len(before) - begin
-    inside = ((max(s, begin) + shift, min(e, stop) + shift) for s, e in spans if s < stop and e > begin)
-    return Snippet(text=f"{before}{plain[begin:stop]}{after}", marks=_merged(inside))
+    touched = [(start, end) for start, end in spans if start < stop and end > begin]
+    inside = [(start, end) for start, end in touched if begin <= start and end <= stop] or touched
+    marks = _merged((max(start, begin) + shift, min(end, stop) + shift) for start, end in inside)
+    return Snippet(text=f"{before}{plain[begin:stop]}{after}", marks=marks)
 
 
 def _ends_sentence(piece: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import structlog
@@ -68,12 +69,12 @@ class WatchlistFiles:
             rust_timeout=int(POLL * 1000),
             yield_on_timeout=True,
             recursive=False,
-            raise_interrupt=False,
         )
-        async for _ in changes:
-            await self._reload_if_changed()
-            if _folders(self._paths) != watched:
-                return  # a link points elsewhere now: watch there
+        async with aclosing(changes):
+            async for _ in changes:
+                await self._reload_if_changed()
+                if _folders(self._paths) != watched:
+                    return  # a link points elsewhere now: watch there
 
     async def _reload_if_changed(self) -> None:
         stamp = await asyncio.to_thread(_stamp, self._paths)
