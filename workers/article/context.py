@@ -1,0 +1,117 @@
+"""Whether a name stands in a text as a name: word boundaries, and forms that may mean something else.
+
+The marks of care in the gazetteer:
+`?` may be a part of another name ("Michael Jordan", "Trump Organization"): not beside a capitalised word;
+`*` is also a common word ("Turkey", "Apple"): besides, not where every word would be capitalised, unless the same
+    name stands elsewhere in the text where it cannot be that word;
+`^` is also a word in capitals ("US", "WHO"): not in a line that is all in capitals.
+"""
+
+import re
+
+WITH_CARE = "?*^"
+
+_BEFORE = re.compile(r"(\w[\w.'’-]*)[ \u00a0]$")
+_AFTER = re.compile(r"[ \u00a0](\w[\w'’-]*)")
+_WORDS = re.compile(r"[^\W\d_]{4,}")
+_WINDOW = 40
+_OPENING = " \t\"'“‘«([—–-"
+_ENDS = ".!?:;\n•|"
+_SMALL_WORDS = (
+    "a about after against although amid among an and as at because before behind between both but by despite during"
+    " even for from had has have he her here his how if in inside into is it its like may most near neither no nor"
+    " not of off on once only or our out outside over she should since so some such than that the their then there"
+    " these they this those though through to today tomorrow toward towards under unless unlike until was we were"
+    " what when where whether which while who why will with within without would yesterday yet you"
+)
+_TITLES = (
+    "mr mr. mrs mrs. ms ms. dr dr. sir president vice premier chancellor minister secretary senator sen. rep. governor"
+    " gov. chairman chairwoman chair ambassador king queen prince pope leader ceo candidate former"
+)
+_DAYS_AND_MONTHS = (
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
+    " september october november december"
+)
+_NO_PART_OF_NAMES = frozenset(f"{_SMALL_WORDS} {_TITLES} {_DAYS_AND_MONTHS}".split())
+"""In lower case: words that may be capitalised beside a name without being a part of it."""
+
+
+def whole_word(text: str, start: int, end: int) -> bool:
+    """Whether no word goes on at either edge. A change of script ends a word."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before and (_joined(before, text[start]) or before in "@/_"):
+        return False
+    if not after:
+        return True
+    # "US$5", "china.example", "US_2"
+    if after in "$@_" or (after in "./" and text[end + 1 : end + 2].islower()):
+        return False
+    # Korean glues particles to names, so only the beginning of a word counts there.
+    return _is_hangul(after) or not _joined(text[end - 1], after)
+
+
+def acceptable(text: str, start: int, end: int, care: str) -> bool:
+    """Whether the surroundings allow a form with this mark of care."""
+    if not care:
+        return True
+    line = _line(text, start, end)
+    if care == "^":
+        return not line.isupper()
+    return not _beside_a_name(text, start, end)
+
+
+def needs_support(text: str, start: int, care: str) -> bool:
+    """Whether a form counts only when the same name is elsewhere in the text, beyond doubt."""
+    return care == "*" and (_starts_sentence(text, start) or _is_headline(_line(text, start, start)))
+
+
+def _joined(one: str, other: str) -> bool:
+    """Whether two neighbouring characters are of one word."""
+    if not (one.isalnum() and other.isalnum()):
+        return False
+    if _is_hangul(one) and _is_hangul(other):
+        return True
+    return not (_runs_on(one) or _runs_on(other)) and (one < "\u0250") == (other < "\u0250")
+
+
+def _runs_on(character: str) -> bool:
+    """Whether it is of a script without blanks between words: Thai, Lao, hiragana, Han. Katakana words have edges."""
+    return "\u0e00" <= character <= "\u0eff" or "\u3040" <= character <= "\u309f" or "\u3400" <= character <= "\u9fff"
+
+
+def _is_hangul(character: str) -> bool:
+    return "\uac00" <= character <= "\ud7a3"
+
+
+def _beside_a_name(text: str, start: int, end: int) -> bool:
+    before = _BEFORE.search(text, max(0, start - _WINDOW), start)
+    if before and _is_name(before[1]):
+        return True
+    after = _AFTER.match(text, end)
+    return after is not None and _is_name(after[1])
+
+
+def _is_name(word: str) -> bool:
+    return (
+        word[0].isupper()
+        and word.lower().rstrip("'’s") not in _NO_PART_OF_NAMES
+        and word.lower() not in _NO_PART_OF_NAMES
+    )
+
+
+def _starts_sentence(text: str, start: int) -> bool:
+    before = text[max(0, start - _WINDOW) : start].rstrip(_OPENING)
+    return not before or before[-1] in _ENDS
+
+
+def _is_headline(line: str) -> bool:
+    """Whether Most Words of It Are Capitalised."""
+    words = _WORDS.findall(line)
+    return len(words) >= 3 and sum(word[0].isupper() for word in words) >= 0.7 * len(words)
+
+
+def _line(text: str, start: int, end: int) -> str:
+    """The line around a span, as much of it as is near."""
+    first = text.rfind("\n", max(0, start - 200), start) + 1 or max(0, start - 200)
+    last = text.find("\n", end, end + 200)
+    return text[first : last if last >= 0 else end + 200]
