@@ -15,6 +15,7 @@ from topics.errors import ConfigError
 from workers import logs
 from workers.commands import dlq, topics, watchlists
 from workers.commands.annotate import annotate_command
+from workers.commands.demo import demo_command
 from workers.commands.options import (
     EXIT_CONFIG,
     EXIT_PROBLEMS,
@@ -33,6 +34,7 @@ from workers.commands.publish import publish_command
 from workers.commands.tail import tail
 from workers.settings import Settings
 
+Supervise = Annotated[bool, typer.Option(help="Restart the worker when it ends itself.")]
 Worker = Callable[[Settings, Any, asyncio.Event], Awaitable[None]]
 
 app = typer.Typer(
@@ -44,13 +46,27 @@ app = typer.Typer(
 )
 
 
-def serve(chosen: Settings, worker: Worker) -> None:
+def supervised(chosen: Settings) -> NoReturn:
+    """Run this same command as a child that is restarted when it ends itself."""
+    from workers.supervisor import follow_supervisor, supervise
+
+    logs.setup(format=chosen.log_format, level=chosen.log_level)
+    follow_supervisor()  # the demo supervises us
+    arguments = [argument for argument in sys.argv[1:] if argument != "--supervise"]
+    raise typer.Exit(supervise([sys.executable, "-m", "workers.cli", *arguments, "--no-supervise"]))
+
+
+def serve(chosen: Settings, worker: Worker, *, supervise: bool) -> None:
     """Run a worker until SIGTERM or SIGINT; a second signal ends it at once."""
+    if supervise:
+        supervised(chosen)
     from prometheus_client import CollectorRegistry
 
     from workers.metrics import Metrics
+    from workers.supervisor import follow_supervisor
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
+    restarts = follow_supervisor()
 
     async def main() -> None:
         stopping = asyncio.Event()
@@ -62,7 +78,9 @@ def serve(chosen: Settings, worker: Worker) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop)
-        await worker(chosen, Metrics(CollectorRegistry()), stopping)
+        metrics = Metrics(CollectorRegistry())
+        metrics.restarts.inc(restarts)
+        await worker(chosen, metrics, stopping)
 
     asyncio.run(main())
 
@@ -78,10 +96,9 @@ def enrich(
     model: Model = None,
     processes: Processes = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="A topic of raw articles; repeatable.")] = None,
+    supervise: Supervise = False,
 ) -> None:
     """Raw articles in; enriched articles, hits and dead letters out."""
-    from workers.enrich import Enrich
-
     chosen = load(
         config,
         brokers=brokers,
@@ -95,9 +112,11 @@ def enrich(
     )
 
     async def worker(chosen: Settings, metrics: Any, stopping: asyncio.Event) -> None:
+        from workers.enrich import Enrich
+
         await Enrich(chosen, metrics=metrics, stopping=stopping).run()
 
-    serve(chosen, worker)
+    serve(chosen, worker, supervise=supervise)
 
 
 @app.command()
@@ -107,30 +126,35 @@ def alert(
     group: Group = None,
     config: Config = None,
     port: Port = None,
-    supervise: Annotated[bool, typer.Option(help="Restart the worker when it ends itself.")] = True,
+    supervise: Supervise = True,
 ) -> None:
     """Hits in; one alert a story and desk out."""
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
-    logs.setup(format=chosen.log_format, level=chosen.log_level)
     if supervise:
-        from workers.supervisor import supervise as run
-
-        raise typer.Exit(run([sys.executable, "-m", "workers.cli", *sys.argv[1:], "--no-supervise"]))
+        supervised(chosen)
     from workers.alert import main
 
+    logs.setup(format=chosen.log_format, level=chosen.log_level)
     raise typer.Exit(main(chosen))
 
 
 @app.command()
 def deliver(
-    brokers: Brokers = None, prefix: Prefix = None, group: Group = None, config: Config = None, port: Port = None
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    group: Group = None,
+    config: Config = None,
+    port: Port = None,
+    supervise: Supervise = False,
 ) -> None:
     """Alerts in; to people, chats and topics out, as the settings' routes say."""
     from workers import deliver as worker
 
-    serve(load(config, brokers=brokers, prefix=prefix, group=group, port=port), worker.run)
+    chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
+    serve(chosen, worker.run, supervise=supervise)
 
 
+app.command("demo")(demo_command)
 app.command("publish")(publish_command)
 app.command("tail")(tail)
 app.command("annotate")(annotate_command)

@@ -307,13 +307,19 @@ def free_ports(number: int) -> list[int]:
         return ports
 
 
-def spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def spawn(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start a process that ends with this one, its output appended to a file, out of reach of our Ctrl-C."""
     if sys.platform == "linux":
         command = [sys.executable, "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
     with log.open("ab") as output:
         process = _STARTER.submit(
-            subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            subprocess.Popen,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=env,
         ).result()
     atexit.register(process.kill)
     return process

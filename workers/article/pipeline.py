@@ -143,7 +143,7 @@ class Pipeline:
             work.mentions = (*title, *text)
         for work in works:
             known = [*self._gazetteer.mentions("title", work.title), *self._gazetteer.mentions("text", work.text)]
-            work.mentions = names.canonicalise(names.combine(work.mentions, known))
+            work.mentions = names.canonicalise(names.combine(work.mentions, known), self._gazetteer)
         for work in works:
             work.stages["entities"] = (self._clock() - started) / len(works)
 

@@ -27,22 +27,26 @@ class Found:
     partitions: int
 
 
-async def create(settings: Settings, *, partitions: int, replication_factor: int) -> Mapping[str, bool]:
+async def create(
+    settings: Settings, *, partitions: int, replication_factor: int, more: Mapping[str, int] | None = None
+) -> Mapping[str, bool]:
     """Make every topic of the catalog that is not there. Returns name -> whether it was made now.
 
+    `more` are further roles with their numbers of partitions.
     Raises ConfigError when the cluster refuses one, and KafkaError when it cannot be reached.
     """
-    wanted = {
-        topic.name(settings.prefix): NewTopic(
+    roles = [*TOPICS.values(), *(Topic(role=role, key="desk", partitions=n) for role, n in (more or {}).items())]
+    wanted = [
+        NewTopic(
             name=topic.name(settings.prefix),
             num_partitions=topic.partitions or partitions,
             replication_factor=replication_factor,
             topic_configs=topic.config,
         )
-        for topic in TOPICS.values()
-    }
+        for topic in roles
+    ]
     async with kafka.admin(settings) as admin:
-        response = await admin.create_topics(list(wanted.values()), validate_only=False)
+        response = await admin.create_topics(wanted, validate_only=False)
     made = {}
     for name, code, *rest in response.topic_errors:
         error = for_code(code)

@@ -1,0 +1,184 @@
+"""The main job on real articles: what goes in, and what must have come out whatever happened on the way."""
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from alerts.engine import fold
+from tests.kafka_reading import behind, until, whole_topic
+from topics.codec import decode_alert, decode_enriched, decode_hit, encode
+from topics.records import Hit
+
+MALFORMED = [
+    b"{}",
+    b"{",
+    b"not json at all",
+    b'{"title": "cut in the mid',
+    b'{"body": ["a", "list"]}',
+    b'{"title": 5, "body": {"a": 1}}',
+    b"[1, 2, 3]",
+    b'"a string"',
+    b"null",
+    b"42",
+    b"\xff\xfe\x00\x01",
+    b'{"body": "caf\xe9"}',
+    b"\x00\x00\x00\x00\x07framed",
+    b"\x1f\x8b\x08\x00gzip",
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b'{"url": "https://a.example/no-text"}',
+    b'{"body": "  \\n "}',
+    b"<html><body>no record</body></html>",
+    b'{"body": "x", "n": ' + b"9" * 5000 + b"}",
+]
+DESKS = {
+    "banks": "bank*", "oil": "oil", "grain": "wheat, corn, soybean*", "gold": "gold", "japan": "Japan", "iran": "Iran",
+    "iraq": "Iraq", "usa": "U.S.", "china": "China", "africa": "Africa*", "korea": "Korea*", "russia": "Russia*",
+    "nuclear": "nuclear", "trade": "trade", "election": "election*", "court": "court", "dollar": "dollar",
+    "ships": "ship*, vessel*", "police": "police", "peace": "peace",
+}  # fmt: skip
+
+
+def articles(shared_data: Path, number: int) -> list[bytes]:
+    """Real articles, half of each collection."""
+    found: list[bytes] = []
+    for name in ("gmb_news", "reuters21578"):
+        with gzip.open(shared_data / "articles" / f"{name}.jsonl.gz") as file:
+            found += [line.rstrip(b"\n") for line in islice(file, number // 2)]
+    return found
+
+
+def watchlists(folder: Path) -> Path:
+    """A watchlist for each of twenty desks."""
+    folder.mkdir()
+    for desk, terms in DESKS.items():
+        rules = [
+            {"id": f"r{n}", "severity": ("info", "urgent")[n % 2], "terms": [term.strip()]}
+            for n, term in enumerate(terms.split(","))
+        ]
+        text = json.dumps({"id": desk, "policy": {"cooldown": 3600}, "rules": rules})
+        (folder / f"{desk}.yaml").write_text(text)
+    return folder
+
+
+def mixed(good: Sequence[bytes], bad: Sequence[bytes]) -> list[bytes]:
+    """The bad ones spread evenly among the good."""
+    step = len(good) // len(bad)
+    found = list(good)
+    for number, value in enumerate(bad):
+        found.insert(number * (step + 1), value)
+    return found
+
+
+async def settled(bootstrap: str, prefix: str, *, timeout: float) -> None:
+    """Wait until both stages have committed all that they were given."""
+
+    async def done() -> bool:
+        return not (
+            await behind(bootstrap, f"{prefix}-enrich", f"{prefix}.raw")
+            or await behind(bootstrap, f"{prefix}-alert", f"{prefix}.hits")
+        )
+
+    await until(done, timeout=timeout, what="all committed")
+
+
+class Outcome:
+    """Everything that came out, read from the broker."""
+
+    @classmethod
+    async def read(cls, bootstrap: str, prefix: str) -> "Outcome":
+        topics = {role: await whole_topic(bootstrap, f"{prefix}.{role}") for role in ("raw", "enriched", "hits")}
+        alerts = await whole_topic(bootstrap, f"{prefix}.alerts")
+        return cls(
+            topics["raw"],
+            topics["enriched"],
+            topics["hits"],
+            alerts,
+            await whole_topic(bootstrap, f"{prefix}.dead-letters"),
+        )
+
+    def __init__(
+        self, raw: list[Any], enriched: list[Any], hits: list[Any], alerts: list[Any], dead: list[Any]
+    ) -> None:
+        self.raw = raw
+        self.enriched = enriched
+        self.hits = hits
+        self.alerts = alerts
+        self.dead = dead
+        self.repeated: Counter[str] = Counter()
+
+    def check(self, *, expected: bytes, bad: Sequence[bytes], repeats: bool) -> None:
+        """Hold it against the offline run's output (`annotate`). `repeats`: whether ids may come more than once."""
+        self._enriched_as(expected)
+        self._dead_letters(bad)
+        self._hits_as(expected)
+        self._alerts_as_folded()
+        if not repeats:
+            assert not self.repeated, f"repeated: {self.repeated}"
+
+    def _enriched_as(self, expected: bytes) -> None:
+        def told(value: bytes) -> tuple[str, Any]:
+            article = decode_enriched(value)
+            return article.id, (article.revision, article.text, article.entities, article.hits, article.warnings)
+
+        wanted = dict(told(line) for line in expected.splitlines())
+        found: dict[str, Any] = {}
+        for record in self.enriched:
+            name, content = told(record.value)
+            assert record.key == name.encode()
+            assert found.setdefault(name, content) == content, f"{name}: two contents"
+            self.repeated["enriched"] += 1
+        self.repeated["enriched"] -= len(found)
+        assert found.keys() == wanted.keys()
+        assert found == wanted
+        self.repeated += Counter()  # drops zeros
+
+    def _dead_letters(self, bad: Sequence[bytes]) -> None:
+        found = Counter(record.value or b"" for record in self.dead)
+        assert found.keys() == set(bad)
+        origins = Counter(dict(record.headers)["wirewatch.errors.offset"] for record in self.dead)
+        assert all(dict(record.headers)["wirewatch.errors.reason"] for record in self.dead)
+        assert origins
+        extra = len(self.dead) - len(bad)
+        if extra:
+            self.repeated["dead letters"] = extra
+
+    def _hits_as(self, expected: bytes) -> None:
+        wanted: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        for line in expected.splitlines():
+            article = decode_enriched(line)
+            for met in article.hits:
+                wanted[article.id, met.desk].add((met.watchlist, met.rule))
+        texts = {article.id: article for article in map(decode_enriched, expected.splitlines())}
+        found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        contents: dict[str, Any] = {}
+        for record in self.hits:
+            hit = decode_hit(record.value)
+            if not isinstance(hit, Hit):
+                continue
+            assert contents.setdefault(hit.id, record.value) == record.value, "one id, two contents"
+            found[hit.article_id, hit.desk] = {(rule.watchlist, rule.rule) for rule in hit.rules}
+            for evidence in (e for rule in hit.rules for e in rule.evidence):
+                article = texts[hit.article_id]
+                field = (article.title or "") if evidence.field == "title" else article.text
+                assert field[evidence.start : evidence.end] == evidence.text
+            self.repeated["hits"] += 1
+        self.repeated["hits"] -= len(contents)
+        self.repeated += Counter()
+        assert found == wanted
+
+    def _alerts_as_folded(self) -> None:
+        """The alerts of each partition are those of the fold over its hits: ids, contents and order."""
+        for partition in sorted({record.partition for record in self.hits}):
+            hits = [decode_hit(record.value) for record in self.hits if record.partition == partition]
+            wanted = [encode(alert) for alert in fold(hits)]
+            found = [record.value for record in self.alerts if record.partition == partition]
+            unique = list(dict.fromkeys(found))
+            if len(found) > len(unique):
+                self.repeated["alerts"] += len(found) - len(unique)
+            assert unique == wanted
+            assert len({decode_alert(value).id for value in unique}) == len(unique)

@@ -1,0 +1,104 @@
+"""Workers as a user starts them: processes of the `wirewatch` command, which tests stop, kill and freeze."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tests.kafka.broker import spawn
+
+
+class WorkerProcess:
+    """One worker. Its log is in `log`; its settings come from flags and the environment."""
+
+    def __init__(self, arguments: Sequence[str], log: Path, env: dict[str, str] | None = None) -> None:
+        self.arguments = list(arguments)
+        self.log = log
+        self._env = os.environ | {"WIREWATCH_LOG_FORMAT": "json", "WIREWATCH_HOST": "127.0.0.1"} | (env or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "WorkerProcess":
+        command = [sys.executable, "-m", "workers.cli", *self.arguments]
+        self._process = spawn(command, self.log, env=self._env)
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the worker itself, if it still runs."""
+        if self._process is not None and self.running:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(10)
+
+    def stop(self, timeout: float = 40) -> int:
+        """SIGTERM, and the exit code. Kills it, and fails, after `timeout` seconds."""
+        assert self._process is not None
+        self.signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop within {timeout} s:\n{self.tail()}") from None
+
+    def tail(self, characters: int = 3000) -> str:
+        return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else "(no log)"
+
+
+class Workers:
+    """Starts workers on one cluster and ends them all in the end, whatever happens."""
+
+    def __init__(self, bootstrap: str, prefix: str, folder: Path, env: dict[str, str] | None = None) -> None:
+        self.flags = ["--brokers", bootstrap, "--prefix", prefix, "--group", prefix]
+        self._folder = folder
+        self._env = env
+        self.all: list[WorkerProcess] = []
+
+    def start(self, kind: str, *more: str, number: int = 1) -> list[WorkerProcess]:
+        """`number` workers of a kind, with `more` flags."""
+        started = []
+        for _ in range(number):
+            log = self._folder / f"{kind}-{len(self.all)}.log"
+            started.append(WorkerProcess([kind, *self.flags, *more], log, self._env).start())
+            self.all.append(started[-1])
+        return started
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.all:
+            worker.signal(signal.SIGCONT)
+            worker.kill()
+        if error is not None:
+            for worker in self.all:
+                print(f"--- {worker.log.name}\n{worker.tail()}")
+
+
+def run_command(*arguments: str, env: dict[str, str] | None = None, timeout: float = 300, data: bytes = b"") -> bytes:
+    """Run `wirewatch` to its end and return its standard output. Fails with its standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.cli", *arguments],
+        input=data,
+        capture_output=True,
+        timeout=timeout,
+        env=os.environ | (env or {}),
+        check=False,
+    )
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-3000:]}"
+    return done.stdout

@@ -1,0 +1,31 @@
+"""`wirewatch demo`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workers.commands.options import Brokers, Config, Model, Prefix, Watchlists, load
+
+SAMPLE_RATE = 4.0
+
+
+def demo_command(
+    file: Annotated[Path | None, typer.Argument(help="Your own articles: JSON Lines, or one plain text.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when all articles are through.")] = False,
+    watchlist: Watchlists = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Articles a second; 0: as fast as they are read.")] = None,
+    model: Model = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """The whole stream in this terminal: an embedded broker, the three workers, sample articles, live alerts."""
+    from workers.demo.run import Choice, demo
+
+    chosen = load(config, brokers=brokers, prefix=prefix, watchlists=watchlist, model=model)
+    if rate is None:
+        rate = SAMPLE_RATE if file is None else 0
+    choice = Choice(articles=file, once=once, rate=rate or None, own_cluster=brokers is not None)
+    raise typer.Exit(asyncio.run(demo(chosen, choice)))

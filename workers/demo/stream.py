@@ -1,0 +1,145 @@
+"""What the demo publishes: the samples that ship or the user's articles, dated now, no faster than they are read."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from topics.codec import decode_raw
+from topics.dates import parse_instant
+from topics.errors import InvalidRecord
+from topics.identity import article_id_of
+from workers.commands.articles import raw_values
+from workers.stream.embedded import LARGEST_BATCH
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "articles.jsonl"
+EMBARGO = timedelta(seconds=6)
+"""How long the demo's embargoes last at most: somebody is watching."""
+HIT_BYTES = 16 * 1024
+"""What a hit or an alert takes, generously."""
+_DATES = ("published_at", "updated_at", "embargo_until")
+_MAX_BYTES = LARGEST_BATCH // 2
+_DATE = re.compile(rb'"(published_at|updated_at|embargo_until)"\s*:\s*"([^"\\]*)"')
+
+
+class Item(NamedTuple):
+    """A record to publish, and its article's id where it can be told."""
+
+    value: bytes
+    article: str | None
+
+
+def items(
+    path: Path | None, *, round_number: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Iterator[Item]:
+    """The samples (None) or a file's records. Samples are dated now; in later rounds they are further articles."""
+    for value in raw_values(path or SAMPLES):
+        if path is None:
+            value = _dated(value, now())
+            if round_number:
+                value = _renamed(value, round_number)
+        yield Item(value, _article_id(value))
+
+
+def _dated(value: bytes, now: datetime) -> bytes:
+    """The sample as if published now; its other dates move along. Bytes are replaced, so that a bad line stays bad."""
+    dates = dict(_DATE.findall(value))
+    try:
+        published = parse_instant(dates.get(b"published_at", b"").decode())
+    except ValueError:
+        return value
+
+    def moved(match: re.Match[bytes]) -> bytes:
+        try:
+            distance = parse_instant(match[2].decode()) - published
+        except ValueError:
+            return match[0]
+        if match[1] == b"embargo_until":
+            distance = min(distance, EMBARGO)
+        return b'"%s": "%s"' % (match[1], (now + distance).isoformat().encode())
+
+    return _DATE.sub(moved, value)
+
+
+def _renamed(value: bytes, round_number: int) -> bytes:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+    for name in ("id", "url"):
+        if isinstance(fields.get(name), str):
+            fields[name] += f"-{round_number}"
+    return msgspec.json.encode(fields)
+
+
+def _article_id(value: bytes) -> str | None:
+    try:
+        return article_id_of(decode_raw(value).article)
+    except InvalidRecord:
+        return None
+
+
+def fits(value: bytes) -> bool:
+    """Whether the embedded broker can hold the record at all."""
+    return len(value) <= _MAX_BYTES
+
+
+class Window:
+    """How much may be on its way, so that no partition of the embedded broker holds more unread than it keeps.
+
+    `desks` is how many hits an article can make at most. `behind` gives what is unread: (articles, hits, alerts).
+    """
+
+    def __init__(self, *, desks: int, behind: Callable[[], Awaitable["Behind"]]) -> None:
+        self._desks = max(1, desks)
+        self._behind = behind
+        self._bytes = 0
+        self._articles = 0
+
+    async def admit(self, value: bytes) -> None:
+        """Wait until the record may be published."""
+        while self._full(len(value)):
+            behind: Behind = await self._behind()
+            unread = behind.articles * self._desks + behind.hits + behind.alerts
+            if behind.articles == 0 and unread * HIT_BYTES < _MAX_BYTES:
+                self._bytes = self._articles = 0
+            else:
+                await asyncio.sleep(0.05)
+        self._bytes += len(value)
+        self._articles += 1
+
+    def _full(self, size: int) -> bool:
+        if self._articles == 0:
+            return False
+        return self._bytes + size > _MAX_BYTES or (self._articles + 1) * self._desks * HIT_BYTES > _MAX_BYTES
+
+
+class Behind(NamedTuple):
+    """Records that the stages have yet to commit."""
+
+    articles: int
+    hits: int
+    alerts: int
+
+    @property
+    def nothing(self) -> bool:
+        return not any(self)
+
+
+async def paced(source: Iterator[Item], rate: float | None, stopping: asyncio.Event) -> AsyncIterator[Item]:
+    """The items, at most `rate` a second, until `stopping` is set."""
+    clock = asyncio.get_running_loop().time
+    due = clock()
+    for item in source:
+        if rate:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), max(0.0, due - clock()))
+            due = max(due, clock() - 1.0) + 1 / rate
+        if stopping.is_set():
+            return
+        yield item
