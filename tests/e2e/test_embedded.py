@@ -131,7 +131,7 @@ async def test_a_larger_batch_may_be_lost_at_once(prefix: str) -> None:
 async def test_a_reader_that_was_killed_is_replaced(prefix: str) -> None:
     session = 2.0  # it takes two of them
     with EmbeddedBroker({prefix: 2}) as broker:
-        first = await start_reader(broker, prefix, prefix)
+        first = await start_reader(broker, prefix, prefix, session)
         second = None
         try:
             async with clients.running(clients.producer(settings(broker))) as producer:

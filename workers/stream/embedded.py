@@ -26,7 +26,8 @@ REBALANCE_DELAY_MS = 100
 """How long the first join of a group waits for others. librdkafka's default is 3 s, and there is only one member."""
 SESSION_TIMEOUT = 6.0
 """For the readers' settings, in seconds. Who joins a group that had a member waits a session less 1 s, and after a
-death up to twice that: with the usual 30 s a restarted worker would stand still for a minute."""
+death up to twice that: with the usual 30 s a restarted worker would stand still for a minute. All that ever read for
+a group need the same value: who joins with a shorter one than was in use before hangs until its request times out."""
 
 _PRODUCER = 0  # rd_kafka_type_t
 _LIBRARIES = ("confluent_kafka.libs/librdkafka*.so*", "confluent_kafka/.dylibs/librdkafka*.dylib")
