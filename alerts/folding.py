@@ -195,6 +195,8 @@ def _fold_char(char: str, *, cased: bool) -> str:
     category = unicodedata.category(char)
     if category in ("Cf", "Cs"):
         return "" if category == "Cf" else "\ufffd"
+    if category == "No" and unicodedata.decomposition(char).startswith("<super>"):
+        return char  # Taiwan¹ is Taiwan with a footnote, and no word of its own
     folded = unicodedata.normalize("NFKD", char)
     folded = "".join(c for c in folded if not _is_mark(c))
     if not cased:
@@ -261,7 +263,7 @@ class _Kinds(dict[str, int]):
 
     def _kind(self, char: str) -> int:
         category = unicodedata.category(char)
-        if category[0] not in "LNM":
+        if category[0] not in "LNM" or category == "No":
             return _ANY if char == "_" else 0
         script = unicodedata.name(char, "ANY").split()[0]
         runs = _RUN_SCRIPTS.fullmatch(script) is not None

@@ -36,10 +36,10 @@ def forms(term: str, *, case: bool | None = None) -> tuple[Form, ...]:
         return ()
     matches_case = is_acronym(kept) if case is None else case
     words = [kept] if prefix else [kept, *_inflected(kept)]
-    found = {}
+    found: dict[Form, None] = {}
     for word in words:
-        found[word if matches_case else fold(word).text] = Form(fold(word).text, word if matches_case else None, prefix)
-    return tuple(found.values())
+        found[Form(fold(word).text, word if matches_case else None, prefix)] = None
+    return tuple(found)
 
 
 def searchable(kept: str) -> bool:

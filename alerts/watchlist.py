@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from alerts.document import Problem, Unreadable, read
-from alerts.watchlist_form import Form
+from alerts.document import Node, Problem, Unreadable, read
+from alerts.watchlist_form import WatchlistForm
 from alerts.watchlist_lint import warnings
 from topics.errors import ConfigError
 from topics.identity import digest
@@ -60,7 +60,7 @@ class WatchlistError(ConfigError):
 
 def load(path: Path) -> Watchlist:
     """The watchlist in a file. Raises WatchlistError with everything that is wrong with it; warnings are ignored."""
-    watchlist, problems = _read(path)
+    watchlist, _, problems = _read(path)
     if watchlist is None:
         raise WatchlistError(problems)
     return watchlist
@@ -74,7 +74,7 @@ def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
     loaded: dict[str, tuple[Path, Watchlist]] = {}
     problems: list[Problem] = []
     for path in files(paths):
-        watchlist, wrong = _read(path)
+        watchlist, _, wrong = _read(path)
         if watchlist is None:
             problems += wrong
         elif watchlist.id in loaded:
@@ -89,10 +89,8 @@ def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
 
 def check(path: Path) -> tuple[Problem, ...]:
     """Everything that is wrong with a file, and what is likely not meant so, by line. It does not raise."""
-    watchlist, problems = _read(path)
-    if watchlist is None:
-        return tuple(problems)
-    return tuple(sorted(problems, key=lambda problem: problem.line))
+    watchlist, document, problems = _read(path)
+    return tuple(problems if watchlist is None or document is None else warnings(document, str(path)))
 
 
 def files(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -122,21 +120,19 @@ def decode(data: bytes) -> tuple[Watchlist, ...]:
     return _DECODER.decode(data)
 
 
-def _read(path: Path) -> tuple[Watchlist | None, list[Problem]]:
-    """The watchlist, or None where there are errors; and all problems, warnings among them."""
+def _read(path: Path) -> tuple[Watchlist | None, Node | None, list[Problem]]:
+    """The watchlist and the document that it is of; the watchlist is None where there are problems."""
     try:
-        data = path.read_bytes()
+        document = read(path.read_bytes())
     except OSError as error:
-        return None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
-    try:
-        document = read(data)
+        return None, None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
     except Unreadable as error:
-        return None, [_problem(path, error.line, "file", error.expected, error.found)]
-    form = Form(str(path))
+        return None, None, [_problem(path, error.line, "file", error.expected, error.found)]
+    form = WatchlistForm(str(path))
     fields = form.watchlist(document)
     if fields is None or form.problems:
-        return None, sorted(form.problems, key=lambda problem: problem.line)
-    return msgspec.convert(fields, Watchlist), warnings(document, str(path))
+        return None, document, sorted(form.problems, key=lambda problem: problem.line)
+    return msgspec.convert(fields, Watchlist), document, []
 
 
 def _problem(path: Path, line: int, field: str, expected: str, found: str) -> Problem:

@@ -17,7 +17,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
-class Form:
+class WatchlistForm:
     """Reads one file's nodes into plain values and notes in `problems` all that is not as it must be."""
 
     def __init__(self, file: str) -> None:

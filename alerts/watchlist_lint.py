@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from alerts.document import Listing, Mapping, Node, Problem, Scalar
-from alerts.folding import KINDS, RUN, fold
+from alerts.folding import KINDS, RUN
 from alerts.terms import Form, forms
 
 _COMMON = frozenset(
@@ -134,32 +134,33 @@ def _duplicates(terms: list[_Term], file: str) -> list[Problem]:
 
 def _unmet(terms: list[_Term], excluded: list[_Term], path: str, file: str) -> list[Problem]:
     """Terms that cannot be found without one that the rule excludes; and the rule, if that is all of them."""
-    ruled_out = [(term, by) for term in terms for by in excluded if _within(by, term)]
-    blocked = {term.path for term, _ in ruled_out}
-    if terms and len(blocked) == len({term.path for term in terms}):
+    index: dict[tuple[str, bool], list[tuple[Form, _Term]]] = {}
+    for by in excluded:
+        for form in by.forms:
+            index.setdefault((form.folded, form.prefix), []).append((form, by))
+    blocked = [(term, found) for term in terms if (found := _blocker(index, term))]
+    if terms and len(blocked) == len(terms):
         whole = terms[0]._replace(path=path)
         return [_warning(whole, file, "a term that `not` leaves possible", "none: the rule can never be met")]
-    return [
-        _warning(t, file, "a term that `not` leaves possible", f"“{t.text}”, under “{b.text}”") for t, b in ruled_out
-    ]
+    return [_warning(t, file, "a term that `not` leaves possible", f"“{t.text}”, under “{b.text}”") for t, b in blocked]
 
 
-def _within(excluded: _Term, term: _Term) -> bool:
-    """Whether every text that has the term has the excluded one."""
-    for own in term.forms:
-        kept = own.cased or fold(own.folded).text
-        if not any(_found(form, own, kept) for form in excluded.forms):
-            return False
-    return True
+def _blocker(index: dict[tuple[str, bool], list[tuple[Form, _Term]]], term: _Term) -> _Term | None:
+    """The excluded term that is within every form of this one, if there is one."""
+    blockers = [_found_within(index, own) for own in term.forms] if index else []
+    return blockers[0] if blockers and all(blockers) else None
 
 
-def _found(form: Form, own: Form, kept: str) -> bool:
-    if form.cased is not None and (own.cased is None or f" {form.cased} " not in f" {kept} "):
-        return False
-    if own.prefix and not form.prefix:
-        return f" {form.folded} " in f" {own.folded}"
-    closed = "" if form.prefix else " "
-    return f" {form.folded}{closed}" in f" {own.folded} "
+def _found_within(index: dict[tuple[str, bool], list[tuple[Form, _Term]]], own: Form) -> _Term | None:
+    kept = own.cased or ""
+    ends = {i for i, c in enumerate(own.folded) if c == " "} | (set() if own.prefix else {len(own.folded)})
+    starts = [0, *(i + 1 for i, c in enumerate(own.folded) if c == " ")]
+    for start, end in ((i, j) for i in starts for j in range(i + 1, len(own.folded) + 1)):
+        piece = own.folded[start:end]
+        for form, by in index.get((piece, True), []) + (index.get((piece, False), []) if end in ends else []):
+            if form.cased is None or form.cased == kept[start:end]:
+                return by
+    return None
 
 
 def _warning(term: _Term, file: str, expected: str, found: str) -> Problem:

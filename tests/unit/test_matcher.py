@@ -99,6 +99,13 @@ MEETS = [
     ("Houthis", "a Houthi attack", "Houthi"),
     ("Hamas", "Hamas", "Hamas"),
     ("TikTok", "TikTok™ said", "TikTok"),
+    ("Taiwan", "Taiwan¹ said", "Taiwan"),
+    ("Istanbul", "İSTANBUL'da", "İSTANBUL"),
+    ("تايوان", "في تَايْوَان،", "تَايْوَان"),
+    ("Кремль", "«Кремль»", "Кремль"),
+    ("Maersk", "A.P. Møller-Mærsk", "Mærsk"),
+    ("Thuế quan", "THUẾ QUAN", "THUẾ QUAN"),
+    ("ताइवान", "में ताइवान।", "ताइवान"),
 ]
 
 MISSES = [
