@@ -9,7 +9,7 @@ from topics.records import Evidence, RuleMet, Snippet, severity_rank
 ELLIPSIS = "…"
 _REACH = 4
 """How many widths around the match are looked at: white space that goes away may fill some of them."""
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]{2,}|[^\S ]|[\x00-\x1f\x7f]")
 _SENTENCE = re.compile(r"(?<![A-Z])[.!?]+[\"”’')\]»]* (?![a-z])|[。！？]+[」』”]*")
 
 Span = tuple[int, int]
@@ -71,7 +71,8 @@ def _window(plain: str, focus: Span, width: int) -> Span:
     """The part of `plain` to show: it begins and ends with a sentence where that leaves enough, else with a word."""
     start, end = focus[0], min(focus[1], focus[0] + width)
     room = width - (end - start)
-    cuts = [0, *(match.end() for match in _SENTENCE.finditer(plain)), len(plain)]
+    near = _SENTENCE.finditer(plain, max(0, start - width), end + width)
+    cuts = [0, *(match.end() for match in near), len(plain)]
     begin = max((cut for cut in cuts if start - room <= cut <= start), default=-1)
     if begin < 0:
         begin = _word_start(plain, max(0, start - room // 2), start)

@@ -1,6 +1,7 @@
 """A watchlist's term -> the folded strings that an article may write it as."""
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from alerts.folding import KINDS, fold
@@ -44,7 +45,7 @@ def forms(term: str, *, case: bool | None = None) -> tuple[Form, ...]:
 
 def searchable(kept: str) -> bool:
     """Whether a folded term has a letter, a digit or a symbol such as € in it, and not punctuation alone."""
-    return any(KINDS[c] or (not c.isascii() and c.isprintable()) for c in kept)
+    return any(KINDS[c] or (not c.isascii() and unicodedata.category(c)[0] == "S") for c in kept)
 
 
 def is_acronym(kept: str) -> bool:
