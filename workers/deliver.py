@@ -20,6 +20,7 @@ from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Route, Settings
 from workers.stream import kafka
+from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
 from workers.stream.publisher import Publisher
 from workers.stream.retry import keep_running
@@ -35,6 +36,9 @@ MAX_POLL_INTERVAL_MS = 2**31 - 1
 PROBE_INTERVAL = 2.0
 PROBE_TIMEOUT = 10.0
 STALLED_AFTER = 120.0
+
+SETTLED_BEFORE = Result("settled_before")
+"""By this partition's owner before us, beyond the offset that it could commit."""
 
 log = structlog.get_logger()
 
@@ -107,6 +111,7 @@ class Courier:
         self.sink = self._make_sink(route)
         self._delivery = Delivery(route, self.sink, counted=self._counted, now=now)
         self._producer: Any = None
+        self._ahead: Ahead | None = None
         self._lanes: list[Unordered] = []
         self.assigned = 0
         self.unaccounted: dict[TopicPartition, int] = {}
@@ -138,15 +143,17 @@ class Courier:
         ):
             await self._require_topics(consumer)
             self._producer = producer
+            self._ahead = Ahead(consumer)
             self._lanes.clear()
             publisher = Publisher(producer, topic=settings.topic, sent=self._sent)
             self.loop = Loop(
                 consumer,
-                submit=self._delivery.submit,
+                submit=self._submit,
                 publish=publisher.publish,
                 limits=self._limits(),
                 observer=self,
                 lane=self._open_lane,
+                keep_ahead=True,
             )
             end = asyncio.Event()
             background = [asyncio.create_task(work) for work in (self._probe(consumer, producer), self._drained(end))]
@@ -162,6 +169,13 @@ class Courier:
         return Limits(
             batch=1, records=WAITING_ALERTS, bytes=WAITING_BYTES, commit_interval=deliver.commit_interval, drain=0
         )
+
+    async def _submit(self, batch: Sequence[Record]) -> list[Result]:
+        for record in batch:  # of one: see `_limits`
+            tp = TopicPartition(record.topic, record.partition)
+            if self._ahead is not None and await self._ahead.holds(tp, record.offset):
+                return [SETTLED_BEFORE]
+        return await self._delivery.submit(batch)
 
     def _open_lane(self, **parts: Any) -> Unordered:
         lane = Unordered(**parts)
@@ -265,6 +279,8 @@ class Courier:
         for tp in partitions:
             self._metrics.delivery_lag.remove(self.name, str(tp.partition))
             self.unaccounted.pop(tp, None)
+            if self._ahead is not None:
+                self._ahead.forget(tp)
 
 
 async def _measure(couriers: Sequence[Courier], metrics: Metrics, beat: health.Beat, every: float = 0.5) -> None:

@@ -15,7 +15,7 @@ from alerts import watchlist as lists
 from alerts.watchlist import Watchlist
 from topics.errors import TransientError
 from workers import health
-from workers.article.pipeline import Options, Pipeline
+from workers.article.options import Options, build
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
@@ -58,7 +58,7 @@ def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
     if metrics:
         metrics.pool_processes.set(processes)
     return Pool(
-        partial(Pipeline, options(settings)),
+        partial(build, options(settings)),
         processes=processes,
         time_budget=settings.enrich.time_budget,
         memory_limit=settings.enrich.memory_limit,

@@ -10,9 +10,8 @@ from typing import Any
 
 from topics.errors import ConfigError
 from topics.records import Mention
+from workers.article.options import NONE
 
-NONE = "none"
-"""The model's name that means: no model, the gazetteer and the watchlists only."""
 MAX_CHARACTERS = 100_000
 """Of each text, how much is tagged: the rest of a longer one is a table or a transcript, and costs seconds."""
 BATCH = 16

@@ -32,6 +32,7 @@ _TAG_NAMES = (
 _TAG = re.compile(rf"<(/?)({_TAG_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _PAGE = re.compile(r"\s*(?:<\?xml\b|<!doctype\s+html|<html[\s>])", re.IGNORECASE)
 _WHOLE_PAGE = re.compile(r"<(?:html|body|article|main|nav|header|footer)[\s>]", re.IGNORECASE)
+_SNIFFED = 100_000
 _ALONE_SAYS_MARKUP = ("p", "br", "div", "img", "hr")
 
 _OPEN = re.compile(r"<(?:!--|!\[CDATA\[|[!?]|/?[a-zA-Z][a-zA-Z0-9]*)")
@@ -55,7 +56,7 @@ def is_markup(text: str) -> bool:
     """
     if _PAGE.match(text):
         return True
-    tags = [match.groups() for _, match in zip(range(20), _TAG.finditer(text), strict=False)]
+    tags = [match.groups() for _, match in zip(range(20), _TAG.finditer(text, 0, _SNIFFED), strict=False)]
     closing = {name.lower() for slash, name in tags if slash}
     opening = {name.lower() for slash, name in tags if not slash}
     return len(tags) >= 2 and bool(closing & opening or opening.intersection(_ALONE_SAYS_MARKUP))
@@ -71,9 +72,11 @@ def article_text(html: str) -> tuple[str, str | None]:
     why = _refusal(html)
     if why is None:
         text, why = _extracted(html)
-        if text and not _lost_most(html, text):
+        if why is None and _WHOLE_PAGE.search(html) is None:
+            return _of_fragment(html, text), None
+        if text:
             return text, None
-        why = why or ("no article found in the markup" if not text else "the markup is no whole page")
+        why = why or "no article found in the markup"
     return strip_tags(html), why
 
 
@@ -119,7 +122,8 @@ def _after_declaration(html: str, start: int) -> int:
     """A DOCTYPE may hold a subset in brackets, with declarations of its own: all of it goes."""
     end = html.find(">", start)
     bracket = html.find("[", start, end) if end >= 0 else -1
-    return _after(html, "]", bracket) if bracket >= 0 else (end + 1 if end >= 0 else -1)
+    closed = html.find("]", bracket) if bracket >= 0 else start
+    return -1 if closed < 0 else _after(html, ">", closed)
 
 
 def _after(html: str, what: str, start: int) -> int:
@@ -180,6 +184,7 @@ def _line(line: str) -> str:
     return " | ".join(cell for cell in cells if cell.strip("-"))
 
 
-def _lost_most(html: str, text: str) -> bool:
-    """A feed's fragment is all article: trafilatura looks for the article within it and may drop most."""
-    return _WHOLE_PAGE.search(html) is None and len(text) < 0.6 * len(strip_tags(html))
+def _of_fragment(html: str, text: str) -> str:
+    """A feed's fragment is all article: where trafilatura looked for the article within it, it lost some."""
+    stripped = strip_tags(html)
+    return text if len(text) >= 0.9 * len(stripped) else stripped

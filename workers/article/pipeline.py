@@ -18,8 +18,9 @@ from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.records import Mention, Origin, RawArticle, Warn, Withdrawn
 from workers.article import names
-from workers.article.entities import NONE, Recogniser
+from workers.article.entities import Recogniser
 from workers.article.language import detect
+from workers.article.options import Options
 from workers.article.outputs import Understood, enriched_results
 from workers.article.text import clean, clean_title
 from workers.dead_letters import dead_letter
@@ -29,19 +30,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_ARTICLE = RawArticle()
 _CARRIED = ("traceparent", "tracestate")
 _ENGLISH = ("en", "und")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the settings say of the step. Empty `languages` or `sources`: all of them."""
-
-    model: str = NONE
-    languages: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    exclude_sources: tuple[str, ...] = ()
-    on_null: str = "dead-letter"
-    max_alert_age: float = 6 * 3600.0
-    max_output_bytes: int = 1_000_000
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from workers import logs
 from workers.commands.articles import raw_values
 from workers.commands.options import Config, Model, Plain, Processes, Watchlists, load, section
 from workers.dead_letters import PREFIX
-from workers.enrich import make_pool
 from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
 from workers.settings import Settings
 
@@ -47,6 +46,8 @@ async def annotate(
 
 async def annotated(settings: Settings, values: Iterable[bytes], *, name: str) -> AsyncIterator[tuple[Record, Result]]:
     """Each value as a record, with what became of it, in order and in bounded memory."""
+    from workers.enrich import make_pool
+
     watchlists = lists.load_all(settings.watchlists)
     revision = lists.revision(watchlists)
     pool = make_pool(settings)

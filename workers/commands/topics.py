@@ -28,24 +28,21 @@ class Found:
 
 
 async def create(
-    settings: Settings, *, partitions: int, replication_factor: int, more: Mapping[str, int] | None = None
+    settings: Settings, *, partitions: int, replication_factor: int = 0, more: Mapping[str, int] | None = None
 ) -> Mapping[str, bool]:
     """Make every topic of the catalog that is not there. Returns name -> whether it was made now.
 
     `more` are further roles with their numbers of partitions.
     Raises ConfigError when the cluster refuses one, and KafkaError when it cannot be reached.
     """
-    roles = [*TOPICS.values(), *(Topic(role=role, key="desk", partitions=n) for role, n in (more or {}).items())]
-    wanted = [
-        NewTopic(
-            name=topic.name(settings.prefix),
-            num_partitions=topic.partitions or partitions,
-            replication_factor=replication_factor,
-            topic_configs=topic.config,
-        )
-        for topic in roles
+    roles: list[Topic] = [
+        *TOPICS.values(),
+        *(Topic(role=role, key="desk", partitions=n) for role, n in (more or {}).items()),
     ]
     async with kafka.admin(settings) as admin:
+        # aiokafka cannot leave the number of replicas to the cluster.
+        replicas = replication_factor or min(3, len((await admin.describe_cluster())["brokers"]))
+        wanted = [_new(topic, settings, partitions, replicas) for topic in roles]
         response = await admin.create_topics(wanted, validate_only=False)
     made = {}
     for name, code, *rest in response.topic_errors:
@@ -55,6 +52,15 @@ async def create(
             raise ConfigError(f"topic {name}: the cluster refuses it: {message}")
         made[name] = code == 0
     return made
+
+
+def _new(topic: Topic, settings: Settings, partitions: int, replicas: int) -> NewTopic:
+    return NewTopic(
+        name=topic.name(settings.prefix),
+        num_partitions=topic.partitions or partitions,
+        replication_factor=replicas,
+        topic_configs=topic.config,
+    )
 
 
 async def found(settings: Settings) -> list[Found]:
@@ -77,7 +83,9 @@ def create_command(
     prefix: Prefix = None,
     config: Config = None,
     partitions: Annotated[int, typer.Option(min=1, max=10_000, help="Of each topic but the watchlists'.")] = 4,
-    replication_factor: Annotated[int, typer.Option(min=-1, max=10, help="-1: the cluster's default.")] = -1,
+    replication_factor: Annotated[
+        int, typer.Option(min=0, max=100, help="0: three, or as many as there are brokers.")
+    ] = 0,
 ) -> None:
     """Make the topics that are not there yet. Those that are stay as they are."""
     chosen = load(config, brokers=brokers, prefix=prefix)

@@ -241,7 +241,7 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
     settings = settings.model_copy(
         update={"prefix": f"{settings.prefix}-demo-{secrets.token_hex(3)}", "group": f"demo-{secrets.token_hex(3)}"}
     )
-    await topic_admin.create(settings, partitions=PARTITIONS, replication_factor=-1, more={SHOWN: 1})
+    await topic_admin.create(settings, partitions=PARTITIONS, more={SHOWN: 1})
     try:
         yield settings
     finally:

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 
 from workers.messages import Headers, Record, Result
+from workers.stream import ahead
 from workers.stream.lane import Lane, size_of
 from workers.stream.ledger import Ledger
 from workers.stream.unordered import Unordered
@@ -60,6 +61,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     """Reads `consumer`, which it subscribes to `topics`. `submit` is the pool's, `publish` sends a record's outputs.
 
     `lane` makes what a partition's batches go through: in offset order, or (`Unordered`) as they are done.
+    With `keep_ahead`, what is settled beyond a committed offset is noted in the commit (`workers.stream.ahead`).
 
     `run` returns when `stopping` is set and the work in flight is done or out of time. It raises what a publish, a
     fetch or the pool raised: the caller decides whether to begin again.
@@ -75,9 +77,12 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         observer: Observer,
         now: Callable[[], float] = time.monotonic,
         lane: Callable[..., Lane | Unordered] = Lane,
+        keep_ahead: bool = False,
     ) -> None:
         self._consumer = consumer
         self._lane = lane
+        self._keep_ahead = keep_ahead
+        self._notes: dict[TopicPartition, str] = {}
         self._submit = submit
         self._publish = publish
         self._limits = limits
@@ -203,19 +208,33 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     async def commit(self) -> None:
         """Commit the contiguous settled prefixes. A failure is normal in a rebalance: the offsets stay due."""
         self._last_commit = self._now()
-        assigned = self._consumer.assignment()
-        ends = {tp: end for tp, end in self.ledger.committable().items() if tp in assigned}
+        ends = self._due()
         if not ends:
             return
         try:
             await asyncio.wait_for(self._consumer.commit(ends), REVOKE_TIMEOUT)
         except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
+            self._keep_ahead = self._keep_ahead and not isinstance(error, OffsetMetadataTooLargeError)
             self._observer.committed(False)
             log.warning("commit failed", error=repr(error))
             return
         self._observer.committed(True)
-        for tp, end in ends.items():
+        for tp, (end, note) in ends.items():
             self.ledger.committed(tp, end)
+            self._notes[tp] = note
+
+    def _due(self) -> dict[TopicPartition, tuple[int, str]]:
+        """Offsets, with their notes, that have moved since the last commit; or whose notes have."""
+        assigned = self._consumer.assignment()
+        ends = {tp: (end, "") for tp, end in self.ledger.committable().items() if tp in assigned}
+        if not self._keep_ahead:
+            return ends
+        for tp in filter(self.ledger.holds, assigned):
+            end = ends[tp][0] if tp in ends else self.ledger.base(tp)
+            note = ahead.encode(end, self.ledger.ahead(tp))
+            if tp in ends or note != self._notes.get(tp, ""):
+                ends[tp] = (end, note)
+        return ends
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Finish what is being published, commit, and forget the rest."""
@@ -235,6 +254,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         await self.commit()
         for tp in partitions:
             self._lanes.pop(tp, None)
+            self._notes.pop(tp, None)
             self.ledger.revoke(tp)
         self._observer.revoked(partitions)
 

@@ -50,6 +50,10 @@ class _Partition:
             self.order.popleft()
         return self.order[0] if self.order else self.next
 
+    def ahead(self) -> list[int]:
+        self.committable()
+        return [offset for offset in self.order if offset not in self.open]
+
     def committed(self, offset: int) -> None:
         if offset > self.base:
             self.done -= offset - self.base
@@ -102,6 +106,10 @@ class Ledger(Generic[P]):
         """Where each partition may be committed, for those that have moved since `committed` was last called."""
         ends = {partition: books.committable() for partition, books in self._partitions.items()}
         return {partition: end for partition, end in ends.items() if end > self._partitions[partition].base}
+
+    def ahead(self, partition: P) -> list[int]:
+        """The offsets settled beyond the first that is not."""
+        return self._partitions[partition].ahead()
 
     def committed(self, partition: P, offset: int) -> None:
         """The broker has acknowledged a commit. Ignored for a partition that has gone meanwhile."""
