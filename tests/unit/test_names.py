@@ -5,12 +5,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topics.records import Mention
 from workers.article.names import Gazetteer, canonicalise, combine
-
 
 FILE = Path(__file__).parents[2] / "workers" / "article" / "gazetteer.tsv"
 
@@ -172,6 +171,7 @@ def test_the_title_comes_first_then_the_text_in_order() -> None:
 SPANS = st.lists(st.tuples(st.sampled_from(("title", "text")), st.integers(0, 30), st.integers(1, 8)), max_size=12)
 
 
+@settings(deadline=None)  # the first call loads what the others find loaded
 @given(SPANS, SPANS)
 def test_nothing_overlaps_and_nothing_is_dropped_without_a_reason(
     model: list[tuple[str, int, int]], known: list[tuple[str, int, int]]
@@ -229,6 +229,7 @@ def test_other_names_are_the_text_with_white_space_collapsed() -> None:
     assert canonicalise([harbor])[0].name == "Harbor Board"
 
 
+@settings(deadline=None)  # the first call loads what the others find loaded
 @given(st.text(alphabet="US.Trump China台湾 대만\n'’s", max_size=80))
 def test_offsets_select_the_text(gazetteer: Gazetteer, text: str) -> None:
     for m in gazetteer.mentions("text", text):
