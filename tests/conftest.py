@@ -47,15 +47,16 @@ def kafka(kafka_installation: jars.Kafka, tmp_path_factory: pytest.TempPathFacto
 def kafka_cluster(kafka_installation: jars.Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaFactory]:
     """A function that starts brokers of a test's own, for killing and freezing: `kafka_cluster(3)`.
 
-    Three brokers keep three replicas, need two in sync and fail over quickly. `properties` are added to
+    They notice the dead quickly; three keep three replicas and need two in sync. `properties` are added to
     `server.properties`.
     """
     with ExitStack() as clusters:
 
         def start(brokers: int = 3, *, properties: Mapping[str, str] | None = None) -> Cluster:
             folder = tmp_path_factory.mktemp("kafka") / "cluster"
+            settings = broker.QUICK_FAILOVER | dict(properties or {})
             return clusters.enter_context(
-                broker.running(kafka_installation, folder, brokers=brokers, properties=properties)
+                broker.running(kafka_installation, folder, brokers=brokers, properties=settings)
             )
 
         yield start

@@ -57,7 +57,7 @@ QUICK_FAILOVER = {
     "controller.quorum.election.timeout.ms": "500",
     "replica.lag.time.max.ms": "3000",
 }
-"""A dead or frozen broker is replaced within 3 to 4 s instead of 11."""
+"""A dead or frozen broker is replaced within 3 to 4 s instead of 11, and counted in as soon after a restart."""
 
 # PR_SET_PDEATHSIG acts when the *thread* that started the process ends: one thread that lives as long as we do
 # starts them all. The small program in between is there because code between fork and exec is not safe with threads.
@@ -67,7 +67,7 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the tests are gone")
-os.execv(sys.argv[2], sys.argv[2:])
+os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -280,8 +280,7 @@ def replication(brokers: int) -> dict[str, str]:
     own = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
     settings = {f"{topic}.replication.factor": replicas for topic in own}
     settings |= {f"{topic}.min.isr": in_sync for topic in own[1:]}
-    settings |= {"default.replication.factor": replicas, "min.insync.replicas": in_sync}
-    return settings | (QUICK_FAILOVER if brokers > 1 else {})
+    return settings | {"default.replication.factor": replicas, "min.insync.replicas": in_sync}
 
 
 def listeners(port: int, controller: int) -> dict[str, str]:
