@@ -65,7 +65,7 @@ Node = Scalar | Listing | Mapping
 def read(data: bytes) -> Node:
     """The one document in `data`. Raises Unreadable, and nothing else, for any bytes."""
     if len(data) > MAX_BYTES:
-        raise Unreadable(1, f"at most {MAX_BYTES} bytes", f"{len(data)} bytes")
+        raise Unreadable(1, f"at most {MAX_BYTES} bytes", "more")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.document import Node, Problem, Unreadable, read
+from alerts.document import MAX_BYTES, Node, Problem, Unreadable, read
 from alerts.watchlist_form import WatchlistForm
 from alerts.watchlist_lint import warnings
 from topics.errors import ConfigError
@@ -71,9 +71,16 @@ def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
 
     Raises WatchlistError with the problems of all of them; the same id in two files is one.
     """
+    try:
+        found = files(paths)
+    except OSError as error:
+        where = Path(str(error.filename))
+        raise WatchlistError(
+            [_problem(where, 1, "file", "a directory that can be read", error.strerror or str(error))]
+        ) from None
     loaded: dict[str, tuple[Path, Watchlist]] = {}
     problems: list[Problem] = []
-    for path in files(paths):
+    for path in found:
         watchlist, _, wrong = _read(path)
         if watchlist is None:
             problems += wrong
@@ -94,7 +101,10 @@ def check(path: Path) -> tuple[Problem, ...]:
 
 
 def files(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that these paths name, each once; hidden ones in a directory (`..data`, editors' copies) are not."""
+    """The files that these paths name, each once; hidden ones in a directory (`..data`, editors' copies) are not.
+
+    Raises OSError for a directory that cannot be read.
+    """
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -123,7 +133,8 @@ def decode(data: bytes) -> tuple[Watchlist, ...]:
 def _read(path: Path) -> tuple[Watchlist | None, Node | None, list[Problem]]:
     """The watchlist and the document that it is of; the watchlist is None where there are problems."""
     try:
-        document = read(path.read_bytes())
+        with path.open("rb") as file:
+            document = read(file.read(MAX_BYTES + 1))
     except OSError as error:
         return None, None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
     except Unreadable as error:

@@ -1,6 +1,7 @@
 """Watchlists in files, kept up to date while a worker runs."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -135,7 +136,7 @@ def _listed(paths: Sequence[Path]) -> tuple[Path, ...]:
 def _folders(paths: Sequence[Path]) -> tuple[Path, ...]:
     """What to watch: the folders, since editors and Kubernetes replace files, and those that links lead to."""
     folders = {folder for path in paths for folder in (path if path.is_dir() else path.parent,)}
-    folders |= {file.resolve().parent for file in _listed(paths)}
+    folders |= {Path(os.path.realpath(file)).parent for file in _listed(paths)}
     return tuple(sorted(folder for folder in folders if folder.is_dir()))
 
 

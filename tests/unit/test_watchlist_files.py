@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from alerts.watchlist import Watchlist, WatchlistError
+from alerts.watchlist import Watchlist, WatchlistError, load_all
 from workers import watchlist_files
 from workers.watchlist_files import WatchlistFiles
 
@@ -122,13 +122,45 @@ async def test_watchlists_that_are_all_gone_are_a_broken_update(tmp_path: Path) 
         assert len(followed.current) == 1
 
 
-async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path) -> None:
+async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, read = asyncio.get_running_loop(), asyncio.Event()
+
+    def noticed(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
+        loop.call_soon_threadsafe(read.set)
+        return load_all(paths)
+
     file = tmp_path / "w.yaml"
     file.write_text(text("Taiwan"))
     async with following(file) as (_, seen):
+        monkeypatch.setattr(watchlist_files, "load_all", noticed)
         file.write_text("# a comment\n" + text("Taiwan"))
-        await asyncio.sleep(0)
-        file.write_text("# a comment\n" + text("Malaysia"))
+        await asyncio.wait_for(read.wait(), SOON)
+        file.write_text(text("Malaysia"))
+        assert await seen.terms() == ["Malaysia"]
+
+
+async def test_what_was_saved_before_the_watch_began_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text(text("Taiwan"))
+    seen, stop = Seen(), asyncio.Event()
+    followed = WatchlistFiles([file], on_change=seen.changes.put_nowait)
+    followed.load()
+    file.write_text(text("Malaysia"))
+    task = asyncio.create_task(followed.watch(stop))
+    assert await seen.terms() == ["Malaysia"]
+    stop.set()
+    await asyncio.wait_for(task, SOON)
+
+
+async def test_a_link_that_turns_in_a_circle_is_a_broken_update(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text(text("Taiwan"))
+    async with following(file) as (_, seen):
+        (tmp_path / "circle").symlink_to("circle")
+        (tmp_path / "circle").replace(file)
+        assert "expected a file that can be read" in await seen.error()
+        file.unlink()
+        file.write_text(text("Malaysia"))
         assert await seen.terms() == ["Malaysia"]
 
 
