@@ -73,7 +73,7 @@ async def finished(work: Awaitable[T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if task.done() or me is None or me.cancelling() > 1:
+        if me is None or me.cancelling() > 1:
             task.cancel()
             raise
-        return await task
+        return await task  # done already, perhaps: then what it gave counts
