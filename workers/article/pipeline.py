@@ -8,17 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from alerts import watchlist as lists
 from alerts.matcher import DeskMatch, Matcher
 from topics import codec
-from topics.dates import parse_instant
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.records import Mention, Origin, RawArticle, Warn, Withdrawn
 from workers.article import names
-from workers.article.entities import Recogniser
+from workers.article.entities import MAX_CHARACTERS, Recogniser
 from workers.article.language import detect
 from workers.article.options import Options
 from workers.article.outputs import Understood, enriched_results
@@ -27,6 +26,7 @@ from workers.dead_letters import dead_letter
 from workers.messages import DEAD_LETTERED, ENRICHED, FILTERED, Output, Record, Result
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 7_258_118_400_000  # the year 2200, in milliseconds: no broker is that wrong by accident
 _NO_ARTICLE = RawArticle()
 _CARRIED = ("traceparent", "tracestate")
 _ENGLISH = ("en", "und")
@@ -124,13 +124,18 @@ class Pipeline:
     def _recognise(self, works: Sequence[_Work]) -> None:
         """Entities of all articles at once: the model is quicker in batches."""
         started = self._clock()
+        for work in works:
+            if len(work.text) > MAX_CHARACTERS:
+                reason = f"entities of the first {MAX_CHARACTERS} characters only"
+                work.warnings.append(Warn(field="entities", reason=reason))
         english = [work for work in works if work.language in _ENGLISH]
         texts = [pair for work in english for pair in (("title", work.title), ("text", work.text))]
         found = self._recogniser.mentions(texts)
         for work, title, text in zip(english, found[::2], found[1::2], strict=True):
             work.mentions = (*title, *text)
         for work in works:
-            known = [*self._gazetteer.mentions("title", work.title), *self._gazetteer.mentions("text", work.text)]
+            head = work.text[:MAX_CHARACTERS]
+            known = [*self._gazetteer.mentions("title", work.title), *self._gazetteer.mentions("text", head)]
             work.mentions = names.canonicalise(names.combine(work.mentions, known), self._gazetteer)
         for work in works:
             work.stages["entities"] = (self._clock() - started) / len(works)
@@ -184,11 +189,8 @@ class Pipeline:
 
 def _seen_at(record: Record, article: RawArticle, warnings: list[Warn]) -> datetime:
     """The broker's time: the only clock of all decisions. A record without a usable one has the article's."""
-    if record.timestamp > 0:
-        try:
-            return parse_instant(record.timestamp / 1000)
-        except ValueError:
-            pass
+    if 0 < record.timestamp < _LATEST:
+        return _EPOCH + timedelta(milliseconds=record.timestamp)
     warnings.append(Warn(field="(timestamp)", reason="the record has no usable timestamp"))
     return article.published_at or _EPOCH
 
