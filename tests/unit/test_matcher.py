@@ -72,6 +72,7 @@ MEETS = [
     ("O'Brien", "Mr O’Brien", "O’Brien"),
     ("台積電", "台积电宣布", "台积电"),
     ("台积电", "台積電宣布", "台積電"),
+    ("薴麻", "苎麻", "苎麻"),
     ("대만", "\u1103\u1162\u1106\u1161\u11ab은", "\u1103\u1162\u1106\u1161\u11ab"),
     ("ガス", "カ\u3099ス田", "カ\u3099ス"),
     ("fish", "ﬁsh", "ﬁsh"),
@@ -134,6 +135,7 @@ MISSES = [
     ("台湾", "台北湾"),
     ("Iran", "Irán o Iranian"[7:]),
     ("ताइवा", "ताइवान"),
+    ("ดน", "ดนี้"),
 ]
 
 
@@ -211,6 +213,7 @@ def test_desks_are_sorted_with_their_highest_severity_and_their_shortest_cooldow
     high = watchlist(Rule(id="b", terms=("Taiwan",), severity="flash"), id="w0", desk="trade", cooldown=70)
     other = watchlist(Rule(id="c", terms=("Taiwan",)), id="w2", desk="asia")
     matches = Matcher([low, other, high]).match(title="", text="Taiwan")
+    assert Matcher([high, low, other]).match(title="", text="Taiwan") == matches
     assert rules_met(matches) == [("asia", "c"), ("trade", "b"), ("trade", "a")]
     assert (matches[1].severity, matches[1].policy.cooldown) == ("flash", 50)
     assert [rule.version for rule in matches[1].rules] == [high.version, low.version]
@@ -225,6 +228,11 @@ def test_evidence_is_bounded_and_shows_each_term_before_it_repeats_one() -> None
     shown = found(text, "Taiwan", "fentanyl", "chip")
     assert len(shown) == MAX_EVIDENCE
     assert shown[-2:] == ["fentanyl", "chips"]
+
+
+def test_a_prefix_marks_the_word_it_begins_and_no_more_than_a_word_may_have() -> None:
+    assert found("semiconductor-maker", "semi*") == ["semiconductor"]
+    assert len(found("a" * 5_000, "aa*")[0]) < 100
 
 
 def test_an_article_without_text_and_a_matcher_without_watchlists_meet_nothing() -> None:

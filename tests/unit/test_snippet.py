@@ -74,6 +74,13 @@ def test_marks_of_overlapping_matches_are_one() -> None:
     assert marked(shown) == ["Taiwan Strait"]
 
 
+def test_a_match_longer_than_the_snippet_is_marked_as_far_as_it_is_shown() -> None:
+    text = "The Democratic People's Republic of Korea spoke."
+    shown = show("", text, width=20, a=("info", "Democratic People's Republic of Korea"))
+    assert len(shown.text) <= 20
+    assert marked(shown) and text[4:].startswith(marked(shown)[0])
+
+
 def test_white_space_does_not_use_up_the_width() -> None:
     text = "Before that. " + "\n" * 300 + "Taiwan" + " " * 300 + "spoke."
     assert show("", text, width=100, a=("info", "Taiwan")).text == "Before that. Taiwan spoke."
