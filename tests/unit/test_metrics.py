@@ -1,0 +1,81 @@
+"""Metrics: names by convention, bounded labels, series that begin at 0 and end with their partition."""
+
+import re
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from topics.errors import REASONS
+from workers.metrics import Metrics
+
+UNITS = "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted"  # gauges
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry(), version="1.2")
+
+
+def families(metrics: Metrics) -> dict[str, str]:
+    return {family.name: family.type for family in metrics.registry.collect()}
+
+
+def test_names_have_a_unit_and_help(metrics: Metrics) -> None:
+    found = [family for family in metrics.registry.collect() if family.name.startswith("wirewatch_")]
+    assert len(found) > 25
+    for family in found:
+        assert family.documentation
+        if family.type != "counter":
+            assert re.search(f"({UNITS})$", family.name), family.name
+
+
+def test_the_names_that_dashboards_and_probes_use_are_there(metrics: Metrics) -> None:
+    assert {
+        "wirewatch_consumed_records": "counter",
+        "wirewatch_processed_articles": "counter",
+        "wirewatch_dead_letters": "counter",
+        "wirewatch_deliveries": "counter",
+        "wirewatch_stage_seconds": "histogram",
+        "wirewatch_latency_seconds": "histogram",
+        "wirewatch_lag_records": "gauge",
+        "wirewatch_unaccounted": "gauge",
+        "wirewatch_build_info": "gauge",
+    }.items() <= families(metrics).items()
+
+
+def test_the_process_and_the_platform_are_measured_too(metrics: Metrics) -> None:
+    assert {"process_resident_memory_bytes", "python_info"} <= families(metrics).keys()
+
+
+def test_every_reason_for_a_dead_letter_begins_at_0(metrics: Metrics) -> None:
+    for reason in REASONS:
+        assert metrics.registry.get_sample_value("wirewatch_dead_letters_total", {"reason": reason}) == 0
+
+
+def test_a_sink_begins_at_0(metrics: Metrics) -> None:
+    labels = {"sink": "chat", "result": "delivered"}
+    assert metrics.registry.get_sample_value("wirewatch_deliveries_total", labels) is None
+    metrics.expect_sink("chat")
+    assert metrics.registry.get_sample_value("wirewatch_deliveries_total", labels) == 0
+
+
+def test_a_partition_that_is_gone_is_no_longer_reported(metrics: Metrics) -> None:
+    gauges = (metrics.lag, metrics.position, metrics.committed, metrics.unaccounted)
+    for gauge in gauges:
+        for partition in ("0", "1"):
+            gauge.labels("raw", partition).set(7)
+    metrics.forget("raw", 0)
+    metrics.forget("raw", 5)  # never seen: nothing to do
+    text = generate_latest(metrics.registry).decode()
+    assert 'partition="0"' not in text
+    assert text.count('partition="1"') == len(gauges)
+
+
+def test_the_version_is_shown(metrics: Metrics) -> None:
+    assert metrics.registry.get_sample_value("wirewatch_build_info", {"version": "1.2"}) == 1
+
+
+def test_two_workers_in_one_process_have_each_their_own() -> None:
+    first, second = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
+    first.hits.inc()
+    assert second.registry.get_sample_value("wirewatch_hits_total") == 0
