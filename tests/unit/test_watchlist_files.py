@@ -126,8 +126,9 @@ async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path, monkeypa
     loop, read = asyncio.get_running_loop(), asyncio.Event()
 
     def noticed(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
+        watchlists = load_all(paths)
         loop.call_soon_threadsafe(read.set)
-        return load_all(paths)
+        return watchlists
 
     file = tmp_path / "w.yaml"
     file.write_text(text("Taiwan"))
