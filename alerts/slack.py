@@ -19,18 +19,20 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def message(alert: Alert) -> dict[str, Any]:
     """The payload of an incoming webhook. No text of the article can mention anybody or make a link."""
-    title = plain(alert.article.title or "(no title)")
+    title = plain(alert.article.title or "").strip() or "(no title)"
+    source = plain(alert.article.source or "").strip()
+    snippet = _marked(alert).strip()
     rules = ", ".join(dict.fromkeys(plain(rule.name or rule.rule) for rule in alert.rules))
     lead = f"{plain(alert.severity).upper()} {plain(alert.desk)}"
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(f"{lead}: {title}", HEADER), "emoji": False}},
         _section(_linked(title, alert.article.url)),
     ]
-    if alert.snippet.text.strip():
-        blocks.append(_section(_marked(alert)))
+    if snippet:  # Slack refuses a message with an empty text in it
+        blocks.append(_section(snippet))
     about = [f"{ICONS.get(alert.severity, '')} {escaped(plain(alert.kind))}", f"rules: {escaped(rules)}"]
-    if alert.article.source:
-        about.append(escaped(plain(alert.article.source)))
+    if source:
+        about.append(escaped(source))
     about.append(f"{alert.counts.articles} articles, {alert.counts.sources} sources")
     blocks.append(
         {"type": "context", "elements": [{"type": "mrkdwn", "text": _whole(part, CONTEXT)} for part in about]}
