@@ -7,8 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from urllib.request import urlopen
 
-from tests.kafka.broker import spawn
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.kafka.broker import free_ports, spawn
 
 
 class WorkerProcess:
@@ -17,11 +20,12 @@ class WorkerProcess:
     def __init__(self, arguments: Sequence[str], log: Path, env: dict[str, str] | None = None) -> None:
         self.arguments = list(arguments)
         self.log = log
+        self.port = free_ports(1)[0]
         self._env = os.environ | {"WIREWATCH_LOG_FORMAT": "json", "WIREWATCH_HOST": "127.0.0.1"} | (env or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "WorkerProcess":
-        command = [sys.executable, "-m", "workers.cli", *self.arguments]
+        command = [sys.executable, "-m", "workers.cli", *self.arguments, "--port", str(self.port)]
         self._process = spawn(command, self.log, env=self._env)
         return self
 
@@ -53,6 +57,12 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"did not stop within {timeout} s:\n{self.tail()}") from None
+
+    def total(self, metric: str) -> float:
+        """The sum of a metric's series, from /metrics."""
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
 
     def tail(self, characters: int = 3000) -> str:
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else "(no log)"

@@ -1,5 +1,6 @@
 """The main job on real articles: what goes in, and what must have come out whatever happened on the way."""
 
+import asyncio
 import gzip
 import json
 from collections import Counter, defaultdict
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from alerts.engine import fold
-from tests.kafka_reading import behind, until, whole_topic
+from tests.kafka_reading import whole_topic
+from tests.worker_processes import run_command
 from topics.codec import decode_alert, decode_enriched, decode_hit, encode
 from topics.records import Hit
+from workers.stream.backlog import Backlog
 
 MALFORMED = [
     b"{}",
@@ -43,7 +46,47 @@ DESKS = {
 }  # fmt: skip
 
 
-def articles(shared_data: Path, number: int) -> list[bytes]:
+class Job:
+    """Articles of the shared data with malformed records among them, twenty desks, and the stream they go through."""
+
+    def __init__(self, bootstrap: str, prefix: str, folder: Path, shared_data: Path, *, articles: int) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.good = _articles(shared_data, articles)
+        self.bad = MALFORMED
+        self.values = _mixed(self.good, self.bad)
+        self._folder = folder
+        self._flags = ("--brokers", bootstrap, "--prefix", prefix)
+        self.enrich_flags = ("-w", str(_watchlists(folder / "watchlists")))
+
+    def offline(self, *flags: str) -> bytes:
+        """What `annotate` makes of the good articles."""
+        source = self._folder / "articles.jsonl"
+        source.write_bytes(b"\n".join(self.good) + b"\n")
+        return run_command("annotate", str(source), *self.enrich_flags, *flags, timeout=600)
+
+    def create_topics(self) -> None:
+        run_command("topics", "create", *self._flags, "--partitions", "4")
+
+    def publish(self) -> None:
+        """All at once."""
+        source = self._folder / "published.jsonl"
+        source.write_bytes(b"\n".join(self.values) + b"\n")
+        run_command("publish", str(source), *self._flags)
+
+    async def settled(self, *, timeout: float) -> None:
+        """Wait until both stages have committed all that they were given."""
+        groups = {f"{self.prefix}-enrich": [f"{self.prefix}.raw"], f"{self.prefix}-alert": [f"{self.prefix}.hits"]}
+        async with asyncio.timeout(timeout), Backlog(self.bootstrap, groups) as backlog:
+            while await backlog.largest():  # noqa: ASYNC110 - brokers do not say when somebody commits
+                await asyncio.sleep(0.5)
+
+    async def outcome(self) -> "Outcome":
+        roles = ("enriched", "hits", "alerts", "dead-letters")
+        return Outcome(*[await whole_topic(self.bootstrap, f"{self.prefix}.{role}") for role in roles])
+
+
+def _articles(shared_data: Path, number: int) -> list[bytes]:
     """Real articles, half of each collection."""
     found: list[bytes] = []
     for name in ("gmb_news", "reuters21578"):
@@ -52,7 +95,7 @@ def articles(shared_data: Path, number: int) -> list[bytes]:
     return found
 
 
-def watchlists(folder: Path) -> Path:
+def _watchlists(folder: Path) -> Path:
     """A watchlist for each of twenty desks."""
     folder.mkdir()
     for desk, terms in DESKS.items():
@@ -65,7 +108,7 @@ def watchlists(folder: Path) -> Path:
     return folder
 
 
-def mixed(good: Sequence[bytes], bad: Sequence[bytes]) -> list[bytes]:
+def _mixed(good: Sequence[bytes], bad: Sequence[bytes]) -> list[bytes]:
     """The bad ones spread evenly among the good."""
     step = len(good) // len(bad)
     found = list(good)
@@ -74,42 +117,26 @@ def mixed(good: Sequence[bytes], bad: Sequence[bytes]) -> list[bytes]:
     return found
 
 
-async def settled(bootstrap: str, prefix: str, *, timeout: float) -> None:
-    """Wait until both stages have committed all that they were given."""
-
-    async def done() -> bool:
-        return not (
-            await behind(bootstrap, f"{prefix}-enrich", f"{prefix}.raw")
-            or await behind(bootstrap, f"{prefix}-alert", f"{prefix}.hits")
-        )
-
-    await until(done, timeout=timeout, what="all committed")
-
-
 class Outcome:
     """Everything that came out, read from the broker."""
 
-    @classmethod
-    async def read(cls, bootstrap: str, prefix: str) -> "Outcome":
-        topics = {role: await whole_topic(bootstrap, f"{prefix}.{role}") for role in ("raw", "enriched", "hits")}
-        alerts = await whole_topic(bootstrap, f"{prefix}.alerts")
-        return cls(
-            topics["raw"],
-            topics["enriched"],
-            topics["hits"],
-            alerts,
-            await whole_topic(bootstrap, f"{prefix}.dead-letters"),
-        )
-
-    def __init__(
-        self, raw: list[Any], enriched: list[Any], hits: list[Any], alerts: list[Any], dead: list[Any]
-    ) -> None:
-        self.raw = raw
+    def __init__(self, enriched: list[Any], hits: list[Any], alerts: list[Any], dead: list[Any]) -> None:
         self.enriched = enriched
         self.hits = hits
         self.alerts = alerts
         self.dead = dead
         self.repeated: Counter[str] = Counter()
+
+    def described(self) -> str:
+        """Counts and latencies, for people: from the raw record's broker time to the enriched one's."""
+        took = sorted(
+            record.timestamp / 1000 - article.origin.timestamp.timestamp()
+            for record in self.enriched
+            if (article := decode_enriched(record.value)).origin is not None
+        )
+        p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+        counts = f"{len(self.hits)} hits, {len(self.alerts)} alerts, {len(self.dead)} dead letters"
+        return f"{counts}, latency p50 {p50:.2f} s, p99 {p99:.2f} s, repeated {dict(self.repeated)}"
 
     def check(self, *, expected: bytes, bad: Sequence[bytes], repeats: bool) -> None:
         """Hold it against the offline run's output (`annotate`). `repeats`: whether ids may come more than once."""
