@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from tests.kafka.broker import Cluster
+from topics.errors import ConfigError
 from workers.settings import Kafka, Settings
 from workers.stream import kafka as clients
 from workers.stream.backlog import Backlog, backlog
@@ -218,3 +219,10 @@ async def test_waiting_for_a_backlog_ends_with_the_commit_that_clears_it(broker:
         assert not waiting.done()
         await consumer.commit({broker.first: 3})
         await asyncio.wait_for(waiting, READ_TIMEOUT)
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_is_not_there_has_no_backlog_of_nothing(kafka: Cluster, prefix: str) -> None:
+    """On the embedded broker, a question makes the topic."""
+    with pytest.raises(ConfigError, match=f"{prefix}: no such topic"):
+        await backlog(kafka.bootstrap, prefix, [prefix])

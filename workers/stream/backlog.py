@@ -6,12 +6,14 @@ yet is behind by all that the partition holds.
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from topics.errors import ConfigError
 from workers.stream.kafka import STOP_TIMEOUT, stop
 
 POLL = 0.05
@@ -19,28 +21,27 @@ POLL = 0.05
 
 
 class Backlog:
-    """What groups have yet to read of topics that exist already. An async context; raises what aiokafka raises.
+    """What groups have yet to read; `topics` are the topics of each. An async context.
 
-    `topics` are the topics that each group reads.
+    Raises ConfigError for a topic that is not there: to call it read would let a publisher run ahead. Partitions
+    that are added later are not looked at. Otherwise it raises what aiokafka raises.
     """
 
     def __init__(self, bootstrap: str, topics: Mapping[str, Iterable[str]]) -> None:
         self._topics = {group: tuple(names) for group, names in topics.items()}
-        self._consumer = AIOKafkaConsumer(
-            *{name for names in self._topics.values() for name in names},
-            bootstrap_servers=bootstrap,
-            enable_auto_commit=False,
-        )
+        self._partitions: dict[str, list[TopicPartition]] = {}
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
 
     async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
             await self._admin.start()
+            for group, names in self._topics.items():
+                self._partitions[group] = await self._look_up(names)
         except BaseException:
             await self._stop()
             raise
-        self._consumer.pause(*self._consumer.assignment())  # it only asks for offsets
         return self
 
     async def __aexit__(
@@ -50,17 +51,16 @@ class Backlog:
 
     async def read(self) -> dict[str, dict[TopicPartition, int]]:
         """Records that each group has yet to commit, by partition."""
-        partitions = {group: self._partitions(names) for group, names in self._topics.items()}
-        every = sorted({partition for some in partitions.values() for partition in some})
+        every = sorted({partition for some in self._partitions.values() for partition in some})
         committed = {
             group: await self._admin.list_consumer_group_offsets(group, partitions=some)
-            for group, some in partitions.items()
+            for group, some in self._partitions.items()
         }
         starts = await self._consumer.beginning_offsets(every)
         ends = await self._consumer.end_offsets(every)  # after the commits: never less than they are
         return {
             group: {tp: ends[tp] - max(starts[tp], committed[group][tp].offset) for tp in some}
-            for group, some in partitions.items()
+            for group, some in self._partitions.items()
         }
 
     async def largest(self) -> int:
@@ -73,16 +73,17 @@ class Backlog:
         while await self.largest() > at_most:  # noqa: ASYNC110 - nothing to wait on but the broker's answer
             await asyncio.sleep(POLL)
 
-    def _partitions(self, names: Iterable[str]) -> list[TopicPartition]:
-        return [
-            TopicPartition(name, partition)
-            for name in names
-            for partition in sorted(self._consumer.partitions_for_topic(name) or ())
-        ]
+    async def _look_up(self, names: Iterable[str]) -> list[TopicPartition]:
+        topics = {topic["topic"]: topic["partitions"] for topic in await self._admin.describe_topics(list(names))}
+        missing = sorted(name for name, partitions in topics.items() if not partitions)
+        if missing:
+            raise ConfigError(f"{', '.join(missing)}: no such topic")
+        return sorted(TopicPartition(name, entry["partition"]) for name in topics for entry in topics[name])
 
     async def _stop(self) -> None:
         await stop(self._consumer)
-        await asyncio.wait_for(self._admin.close(), STOP_TIMEOUT)
+        with suppress(Exception):
+            await asyncio.wait_for(self._admin.close(), STOP_TIMEOUT)
 
 
 async def backlog(bootstrap: str, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
