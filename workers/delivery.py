@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
@@ -55,19 +55,19 @@ class Delivery:
         *,
         counted: Callable[[str], None] = lambda result: None,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         first_delay: float = FIRST_DELAY,
     ) -> None:
         self._route = route
         self._sink = sink
         self._counted = counted
         self._now = now
+        self._sleep = sleep
         self._first_delay = first_delay
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._held: Counter[Hashable] = Counter()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self.trouble: str | None = None
-        """Why the last attempt failed; None after one that did not."""
 
     async def submit(self, batch: Sequence[Record]) -> list[Result]:
         """Returns when each is delivered, or never will be. Cancelled, it ends the attempt under way, and no more."""
@@ -120,8 +120,8 @@ class Delivery:
         return alert.embargo_until.timestamp() - self._now() if alert.embargo_until else 0.0
 
     async def _embargo(self, alert: Alert) -> None:
-        while (remaining := self._remaining(alert)) > 0:  # noqa: ASYNC110  # a wall clock tells no event
-            await asyncio.sleep(min(remaining, CLOCK_CHECK))
+        while (remaining := self._remaining(alert)) > 0:
+            await self._sleep(min(remaining, CLOCK_CHECK))
 
     async def _deliver(self, record: Record, alert: Alert) -> Result:
         if alert.id in self._recent:
@@ -143,7 +143,6 @@ class Delivery:
                 return DELIVERED
 
     def _delivered(self, alert: Alert) -> None:
-        self.trouble = None
         self._counted("delivered")
         self._recent[alert.id] = None
         if len(self._recent) > RECENT:
@@ -152,7 +151,6 @@ class Delivery:
     async def _back_off(self, alert: Alert, error: TransientError, attempt: int) -> None:
         """Wait before the next attempt: longer each time, never all at once, and as long as the other side asks."""
         self._counted("retried")
-        self.trouble = str(error)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from error
@@ -161,7 +159,7 @@ class Delivery:
             delay = max(delay, min(LONGEST_ASKED, error.after))
         if attempt & (attempt - 1) == 0:  # the 1st, 2nd, 4th, 8th …: an outage is no flood of lines
             log.warning("not delivered yet", sink=self._route.name, alert=alert.id, attempt=attempt, reason=str(error))
-        await asyncio.sleep(delay)
+        await self._sleep(delay)
 
     def _dead(self, record: Record, error: InvalidRecord, *, attempt: int) -> Result:
         log.warning(
