@@ -52,7 +52,7 @@ def value_of(alert: Alert) -> bytes:
 
 
 class Receiver:
-    """A web server on loopback. `answer` says with which status and headers it answers an alert's id.
+    """A web server on loopback. `answer` says with which status and headers it answers an alert's id, after `delay`.
 
     `taken` lists the alerts it answered with 2xx, as (desk, id), `asked` all that came.
     """
@@ -63,6 +63,7 @@ class Receiver:
         self.asked: list[str] = []
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.port = 0
+        self.delay = 0.0
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
 
@@ -96,6 +97,7 @@ class Receiver:
         found = msgspec.json.decode(body)
         name = request.headers.get("Idempotency-Key", "")
         self.requests.append((dict(request.headers), body))
+        await asyncio.sleep(self.delay)
         status, headers = self.answer(name)
         async with self._changed:
             self.asked.append(name)

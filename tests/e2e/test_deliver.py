@@ -21,16 +21,16 @@ from tests.worker_processes import Workers
 from topics.records import Alert
 from workers import deliver
 from workers.metrics import Metrics
-from workers.settings import Deliver, Settings
+from workers.settings import Deliver, Kafka, Settings
 
 pytestmark = pytest.mark.kafka
 
 Routes = Sequence[Mapping[str, Any]]
 
 
-def settings_of(kafka: Cluster, prefix: str, routes: Routes, **more: Any) -> Settings:
+def settings_of(cluster: Cluster, prefix: str, routes: Routes, **more: Any) -> Settings:
     return Settings(
-        brokers=kafka.bootstrap,
+        brokers=cluster.bootstrap,
         prefix=prefix,
         group=prefix,
         host="127.0.0.1",
@@ -235,6 +235,7 @@ async def test_a_killed_worker_loses_nothing(kafka: Cluster, prefix: str, tmp_pa
     alerts = many(300)
     await publish(kafka, names["alerts"], alerts)
     async with Receiver() as receiver:
+        receiver.delay = 0.02  # commits fall between the kills
         config = tmp_path / "wirewatch.toml"
         config.write_text(
             f'host = "127.0.0.1"\n[kafka]\nsession_timeout = 3.0\n[deliver]\ncommit_interval = 0.1\n'
@@ -285,6 +286,28 @@ async def test_with_the_broker_away_it_waits_and_says_why(kafka_cluster: KafkaFa
             await receiver.until(lambda: len(receiver.taken) == 6)
             await until_ready(200)
     assert set(receiver.ids().values()) == {1}
+
+
+async def test_a_route_that_is_full_pauses_and_keeps_its_place(
+    kafka: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "WAITING_ALERTS", 8)
+    names = await kafka.create_topics(prefix)
+    alerts = many(60)
+    receiver = Receiver()
+    receiver.port = free_ports(1)[0]
+    await publish(kafka, names["alerts"], alerts)
+    short = Kafka(session_timeout=2.0)
+    async with delivering(settings_of(kafka, prefix, [webhook(receiver)], kafka=short)) as metrics:
+        await eventually(lambda: counted(metrics, "wirewatch_paused_partitions") > 0)
+        await asyncio.sleep(5)  # longer than the session: the group would have noticed
+        assert counted(metrics, "wirewatch_in_flight_records") <= 8 + 3 * 4
+        async with receiver:
+            await receiver.until(lambda: len(receiver.ids()) == len(alerts))
+            await eventually(lambda: counted(metrics, "wirewatch_in_flight_records") == 0)
+        assert counted(metrics, "wirewatch_rebalances_total") == 1
+    assert set(receiver.ids().values()) == {1}
+    assert await to_commit(kafka, prefix, "hook") == 0
 
 
 async def test_a_stop_does_not_wait_for_what_cannot_be_sent(kafka: Cluster, prefix: str) -> None:

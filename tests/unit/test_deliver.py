@@ -21,6 +21,7 @@ from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Deliver, Route, Settings
 from workers.stream import ahead
+from workers.stream.ledger import Ledger
 from workers.stream.unordered import Unordered, finished
 
 START = 1_800_000_000.0
@@ -333,6 +334,18 @@ def test_a_note_gives_back_its_offsets_and_fits_in_a_commit(end: int, places: se
 def test_a_note_leaves_out_what_is_too_far() -> None:
     assert ahead.decode(5, ahead.encode(5, [4, 6, 5 + ahead.BITS])) == {6}
     assert ahead.encode(0, []) == ""
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_ahead_is_what_is_settled_beyond_what_may_be_committed(done: list[bool]) -> None:
+    ledger: Ledger[str] = Ledger()
+    ledger.assign("p", 0)
+    for offset in range(len(done)):
+        ledger.track("p", offset)
+    for offset in (offset for offset, settled in enumerate(done) if settled):
+        ledger.settle("p", offset)
+    end = done.index(False) if False in done else len(done)
+    assert ledger.ahead("p") == [offset for offset, settled in enumerate(done) if settled and offset > end]
 
 
 @given(st.text())
