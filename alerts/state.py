@@ -45,22 +45,29 @@ class Desk:
         if old is None:
             heappush(self._expiries, (story.expires, story.id))
         else:
-            self._unlink(old)
+            self._unname(old)
         self.stories[story.id] = story
-        self.articles.update((telling.id, story.id) for telling in story.tellings)
-        self._index.add((story.first_seen, story.id), signatures=story.signatures, titles=story.titles)
+        for telling in story.tellings:
+            self.articles[telling.id] = story.id
+        if old is None or old.signatures != story.signatures or old.titles != story.titles:
+            if old is not None:
+                self._unindex(old)
+            self._index.add((story.first_seen, story.id), signatures=story.signatures, titles=story.titles)
         self.clock = story.last_seen if self.clock is None else max(self.clock, story.last_seen)
 
     def remove(self, story_id: str) -> None:
         """Forget a story. Its place among the expiries is skipped when its time comes."""
         story = self.stories.pop(story_id, None)
         if story is not None:
-            self._unlink(story)
+            self._unname(story)
+            self._unindex(story)
 
-    def _unlink(self, story: Story) -> None:
+    def _unname(self, story: Story) -> None:
         for telling in story.tellings:
             if self.articles.get(telling.id) == story.id:
                 del self.articles[telling.id]
+
+    def _unindex(self, story: Story) -> None:
         self._index.remove((story.first_seen, story.id), signatures=story.signatures, titles=story.titles)
 
     def due(self, now: datetime, limit: int) -> list[str]:

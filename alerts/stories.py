@@ -9,7 +9,7 @@ import binascii
 import re
 import unicodedata
 from base64 import b64decode, b64encode
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -129,10 +129,15 @@ class Index:
     def add(self, place: Place, *, signatures: Iterable[str], titles: Iterable[str]) -> None:
         """Let a story be found by these. What it is found by already stays once."""
         for key in _keys(signatures, titles):
-            places = self._places.setdefault(key, [])
-            at = bisect_left(places, place)
-            if at == len(places) or places[at] != place:
-                insort(places, place)
+            places = self._places.get(key)
+            if places is None:
+                self._places[key] = [place]
+            elif places[-1] < place:
+                places.append(place)
+            else:
+                at = bisect_left(places, place)
+                if places[at] != place:
+                    places.insert(at, place)
 
     def remove(self, place: Place, *, signatures: Iterable[str], titles: Iterable[str]) -> None:
         """Forget that a story is found by these."""
@@ -148,7 +153,9 @@ class Index:
         """Stories that may tell the same thing, the earliest first. Whether they do is for `similarity` to say."""
         found: set[Place] = set()
         for key in _keys((signature,), (title,)):
-            found.update(self._places.get(key, ())[-CANDIDATES:])
+            places = self._places.get(key)
+            if places is not None:
+                found.update(places[-CANDIDATES:])
         return sorted(found)
 
     def __len__(self) -> int:
@@ -161,11 +168,15 @@ def same_story(signature: str, title: str, *, signatures: Iterable[str], titles:
     return any(similarity(signature, other) >= needed for other in signatures)
 
 
-def _keys(signatures: Iterable[str], titles: Iterable[str]) -> Iterable[int | str]:
+def _keys(signatures: Iterable[str], titles: Iterable[str]) -> list[int | str]:
+    keys: list[int | str] = [title for title in titles if title]
     for text in signatures:
-        minima = _minima(text)
-        if len(minima):
-            # ROWS minima of 16 bits and the band's number, as one small integer.
-            rows = minima[: BANDS * ROWS].astype("<u2").view("<u4").tolist()
-            yield from ((band << 32) | value for band, value in enumerate(rows))
-    yield from (title for title in titles if title)
+        keys += _bands(text)
+    return keys
+
+
+@lru_cache(maxsize=4096)
+def _bands(text: str) -> tuple[int, ...]:
+    """For each band its ROWS minima of 16 bits and its number, as one integer."""
+    rows = _minima(text)[: BANDS * ROWS].view("<u4").tolist()
+    return tuple((band << 32) | value for band, value in enumerate(rows))

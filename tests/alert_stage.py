@@ -23,13 +23,17 @@ from topics.errors import InvalidRecord
 from topics.records import HitRecord
 from topics.stories import CURSOR_KEY, Cursor, decode_cursor
 
+_SUPERVISE = "import sys; from workers.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+
 Pairs = list[tuple[bytes | None, bytes | None]]
 
 
 class Worker:
     """A process of `wirewatch alert`. The log is a file."""
 
-    def __init__(self, bootstrap: str, prefix: str, log: Path, *, session: float = 6.0) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, log: Path, *, session: float = 6.0, supervised: bool = False
+    ) -> None:
         self._environment = os.environ | {
             "WIREWATCH_BROKERS": bootstrap,
             "WIREWATCH_PREFIX": prefix,
@@ -39,7 +43,9 @@ class Worker:
             "WIREWATCH_KAFKA": f'{{"session_timeout": {session}, "request_timeout": 10}}',
         }
         self.log = log
-        self._command = [sys.executable, "-m", "tests.alert_process"]
+        worker = [sys.executable, "-m", "tests.alert_process"]
+        self._supervised = supervised
+        self._command = [sys.executable, "-c", _SUPERVISE, *worker] if supervised else worker
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -50,16 +56,34 @@ class Worker:
         self.process = self._start()
 
     def kill(self) -> None:
+        """SIGKILL, to the supervisor too."""
+        if self._supervised and self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)  # it must not start another
+            self.signal(signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+    @property
+    def pid(self) -> int | None:
+        """The process that folds; None between two of them."""
+        if not self._supervised:
+            return self.process.pid
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Signal the process that folds; whether there was one."""
+        pid = self.pid
+        if pid is not None:
+            os.kill(pid, number)
+        return pid is not None
 
     def terminate(self, timeout: float = 30) -> int:
         """SIGTERM, also while it is frozen; the exit code."""
         self.process.terminate()
-        self.process.send_signal(signal.SIGCONT)
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
         return self.process.wait(timeout)
 
     def events(self, name: str) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ async def _fold(
     faust_app.seek_back(app, stage.place)
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
     tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay)]
-    await app.start()
+    await faust_app.start(app)
     await stopping.wait()
     log.info("draining", seconds=settings.alert.drain)
     with suppress(TimeoutError):
