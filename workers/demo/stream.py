@@ -1,8 +1,8 @@
-"""What the demo publishes: the samples that ship or the user's articles, dated now, no faster than they are read."""
+"""What the demo publishes: the samples that ship or the user's articles, dated now, at their pace."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,15 +15,10 @@ from topics.dates import parse_instant
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of
 from workers.commands.articles import raw_values
-from workers.stream.embedded import LARGEST_BATCH
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "articles.jsonl"
 EMBARGO = timedelta(seconds=6)
 """How long the demo's embargoes last at most: somebody is watching."""
-HIT_BYTES = 16 * 1024
-"""What a hit or an alert takes, generously."""
-_DATES = ("published_at", "updated_at", "embargo_until")
-_MAX_BYTES = LARGEST_BATCH // 2
 _DATE = re.compile(rb'"(published_at|updated_at|embargo_until)"\s*:\s*"([^"\\]*)"')
 
 
@@ -82,53 +77,6 @@ def _article_id(value: bytes) -> str | None:
         return article_id_of(decode_raw(value).article)
     except InvalidRecord:
         return None
-
-
-def fits(value: bytes) -> bool:
-    """Whether the embedded broker can hold the record at all."""
-    return len(value) <= _MAX_BYTES
-
-
-class Window:
-    """How much may be on its way, so that no partition of the embedded broker holds more unread than it keeps.
-
-    `desks` is how many hits an article can make at most. `behind` gives what is unread: (articles, hits, alerts).
-    """
-
-    def __init__(self, *, desks: int, behind: Callable[[], Awaitable["Behind"]]) -> None:
-        self._desks = max(1, desks)
-        self._behind = behind
-        self._bytes = 0
-        self._articles = 0
-
-    async def admit(self, value: bytes) -> None:
-        """Wait until the record may be published."""
-        while self._full(len(value)):
-            behind: Behind = await self._behind()
-            unread = behind.articles * self._desks + behind.hits + behind.alerts
-            if behind.articles == 0 and unread * HIT_BYTES < _MAX_BYTES:
-                self._bytes = self._articles = 0
-            else:
-                await asyncio.sleep(0.05)
-        self._bytes += len(value)
-        self._articles += 1
-
-    def _full(self, size: int) -> bool:
-        if self._articles == 0:
-            return False
-        return self._bytes + size > _MAX_BYTES or (self._articles + 1) * self._desks * HIT_BYTES > _MAX_BYTES
-
-
-class Behind(NamedTuple):
-    """Records that the stages have yet to commit."""
-
-    articles: int
-    hits: int
-    alerts: int
-
-    @property
-    def nothing(self) -> bool:
-        return not any(self)
 
 
 async def paced(source: Iterator[Item], rate: float | None, stopping: asyncio.Event) -> AsyncIterator[Item]:
