@@ -38,7 +38,7 @@ log = structlog.get_logger()
 RESTART = 75
 """Exit code (EX_TEMPFAIL) of a process that is to be started again."""
 BAD_CONFIGURATION = 78
-MAX_HITS = 256
+MAX_HITS = 512
 """Hits in one batch."""
 MAX_STATE_BYTES = MAX_BATCH_BYTES // 4
 """State that a batch may have gathered when it takes one more hit, whose own changes are far below the rest."""

@@ -75,6 +75,19 @@ def fold_alone(values: list[tuple[int, bytes]]) -> Rate:
     return Rate(len(values) / (time.perf_counter() - started), len(values) / (time.process_time() - cpu))
 
 
+class Look(NamedTuple):
+    """How far a worker was, when, and what it had cost."""
+
+    hits: float
+    wall: float
+    cpu: float
+
+
+def look(worker: Worker) -> Look:
+    hits = worker.metric("wirewatch_hits_total")
+    return Look(hits, time.perf_counter(), worker.metric("process_cpu_seconds_total"))
+
+
 async def through_kafka(cluster: Cluster, values: list[tuple[int, bytes]], folder: Path) -> tuple[Rate, int]:
     """Through one process; and how many alerts."""
     topics = await cluster.create_topics("bench", PARTITIONS)
@@ -82,14 +95,13 @@ async def through_kafka(cluster: Cluster, values: list[tuple[int, bytes]], folde
     worker = Worker(cluster.bootstrap, "bench", folder / "worker.log", session=30.0)
     try:
         await asyncio.to_thread(worker.wait_for, "state_restored")
-        started, done, first, cpu = 0.0, 0.0, 0.0, 0.0
-        while done < len(values):
-            done = await asyncio.to_thread(worker.metric, "wirewatch_hits_total")
-            if not first and done:
-                started, first, cpu = time.perf_counter(), done, worker.metric("process_cpu_seconds_total")
-            await asyncio.sleep(0.7)  # each look costs the worker 30 ms
-        taken = time.perf_counter() - started, worker.metric("process_cpu_seconds_total") - cpu
-        rate = Rate(*((done - first) / seconds for seconds in taken))
+        looks: list[Look] = []
+        while not looks or looks[-1].hits < len(values):
+            looks.append(await asyncio.to_thread(look, worker))
+            await asyncio.sleep(0.5)  # each look costs the worker 30 ms
+        # The last look comes some time after the last hit: it is the one before that counts.
+        first, last = next(at for at in looks if at.hits), looks[-2]
+        rate = Rate(*((last.hits - first.hits) / spent for spent in (last.wall - first.wall, last.cpu - first.cpu)))
         await wait_folded(cluster.bootstrap, topics, timeout=30, workers=[worker])
         return rate, await assert_exact(cluster.bootstrap, topics)
     finally:
