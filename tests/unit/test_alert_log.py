@@ -8,10 +8,11 @@ import pytest
 
 from alerts.engine import fold
 from alerts.state import State
-from tests.hit_logs import hit, made_up_log, met
+from tests.hit_logs import HOUR, hit, made_up_log, met, tick
+from topics.catalog import TOPICS
 from topics.codec import decode_alert, encode
 from topics.errors import ConfigError
-from topics.records import HitRecord, Withdrawn
+from topics.records import Closed, HitRecord, Withdrawn
 from topics.stories import CURSOR_KEY, Cursor, Story
 from workers.alert_log import (
     ALERT_BATCH_BYTES,
@@ -143,6 +144,24 @@ def test_hits_below_the_cursor_change_nothing() -> None:
     assert (work.known, work.alerts, work.state, work.mark) == (50, [], {}, None)
 
 
+def test_the_clock_that_ticks_moved_and_the_desks_that_close_are_read_back() -> None:
+    stories = [hit(f"s{n}", desk="closing", topic=50 + n) for n in range(100)]
+    records: list[HitRecord] = [
+        hit(desk="a"),
+        *stories,
+        tick(7 * HOUR),
+        Closed(desk="closing", seen_at=hit().seen_at),
+        hit("a2", desk="a", at=60),
+    ]
+    disk, stop = Disk(), len(records) - 1
+    disk.write(part(), records[:stop], first=0)
+    restored = disk.restore()
+    disk.write(part(restored), records[stop:], first=stop)
+    assert disk.told == [encode(alert) for alert in fold(records)]
+    assert decode_alert(disk.told[-1]).kind == "corroborated"
+    assert set(disk.restore().state.desks) == {"a"}
+
+
 # Condition: the hit's place is in a header of every state record, and the highest counts.
 
 
@@ -184,6 +203,11 @@ def test_a_stale_story_does_not_bring_a_forgotten_one_back() -> None:
         changelog.read(record)
     assert list(changelog.stories()) == []
     assert changelog.rewrites() == [entry(None, 9)]
+
+
+def test_a_stale_record_and_the_right_one_stay_side_by_side_until_the_frozen_worker_is_found_out() -> None:
+    """With both compacted to the stale one there would be nothing to read."""
+    assert int(TOPICS["stories"].config["min.compaction.lag.ms"]) >= 60_000
 
 
 def test_a_record_without_a_mark_is_not_ours() -> None:
