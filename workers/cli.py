@@ -1,18 +1,18 @@
-"""The `wirewatch` command: the composition root. Everything is built here and handed down."""
+"""The `wirewatch` command: the composition root. Everything is built here and handed down.
+
+What a command needs is imported when it runs: see `workers.commands.options`.
+"""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from aiokafka.errors import KafkaError
 
-from alerts.plain import plain
 from topics.errors import ConfigError
-from workers import logs
 from workers.commands import dlq, topics, watchlists
 from workers.commands.annotate import annotate_command
 from workers.commands.demo import demo_command
@@ -31,38 +31,61 @@ from workers.commands.options import (
     section,
 )
 from workers.commands.publish import publish_command
-from workers.commands.tail import tail
-from workers.settings import Settings
+from workers.commands.running import CommandFailed, not_started
+from workers.commands.tail import tail_command
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
 
 Supervise = Annotated[bool, typer.Option(help="Restart the worker when it ends itself.")]
-Worker = Callable[[Settings, Any, asyncio.Event], Awaitable[None]]
+Worker = Callable[["Settings", Any, asyncio.Event], Awaitable[None]]
 
 app = typer.Typer(
     name="wirewatch",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Watch a stream of news: who and what it names, which rules it meets, one alert a story.",
+    rich_markup_mode=None,
+    epilog="Start with: wirewatch demo",
 )
 
 
-def supervised(chosen: Settings) -> NoReturn:
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"wirewatch {version('wirewatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _wirewatch(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which this is.")
+    ] = False,
+) -> None:
+    """Watch a stream of news: whom and what it names, which rules it meets, one alert a story."""
+
+
+def supervised(chosen: "Settings") -> NoReturn:
     """Run this same command as a child that is restarted when it ends itself."""
-    from workers.supervisor import follow_supervisor, supervise
+    from workers import logs
+    from workers.supervisor import supervise
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
-    follow_supervisor()  # the demo supervises us
     arguments = [argument for argument in sys.argv[1:] if argument != "--supervise"]
     raise typer.Exit(supervise([sys.executable, "-m", "workers.cli", *arguments, "--no-supervise"]))
 
 
-def serve(chosen: Settings, worker: Worker, *, supervise: bool) -> None:
+def serve(chosen: "Settings", worker: Worker, *, supervise: bool) -> None:
     """Run a worker until SIGTERM or SIGINT; a second signal ends it at once."""
     if supervise:
         supervised(chosen)
     from prometheus_client import CollectorRegistry
 
+    from workers import logs
     from workers.metrics import Metrics
+    from workers.stream.pool import PoolBroken
     from workers.supervisor import follow_supervisor
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
@@ -82,10 +105,13 @@ def serve(chosen: Settings, worker: Worker, *, supervise: bool) -> None:
         metrics.restarts.inc(restarts)
         await worker(chosen, metrics, stopping)
 
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except PoolBroken as error:
+        raise not_started(str(error)) from None
 
 
-@app.command()
+@app.command(epilog="Example: wirewatch enrich --brokers kafka:9092 --watchlist rules/ --port 9464")
 def enrich(
     brokers: Brokers = None,
     prefix: Prefix = None,
@@ -95,7 +121,9 @@ def enrich(
     watchlist: Watchlists = None,
     model: Model = None,
     processes: Processes = None,
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="A topic of raw articles; repeatable.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="TOPIC", help="A topic of raw articles; repeatable.")
+    ] = None,
     supervise: Supervise = False,
 ) -> None:
     """Raw articles in; enriched articles, hits and dead letters out."""
@@ -111,7 +139,7 @@ def enrich(
         enrich=section(processes=processes),
     )
 
-    async def worker(chosen: Settings, metrics: Any, stopping: asyncio.Event) -> None:
+    async def worker(chosen: "Settings", metrics: Any, stopping: asyncio.Event) -> None:
         from workers.enrich import Enrich
 
         await Enrich(chosen, metrics=metrics, stopping=stopping).run()
@@ -132,6 +160,7 @@ def alert(
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
     if supervise:
         supervised(chosen)
+    from workers import logs
     from workers.alert import main
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
@@ -147,17 +176,24 @@ def deliver(
     port: Port = None,
     supervise: Supervise = False,
 ) -> None:
-    """Alerts in; to people, chats and topics out, as the settings' routes say."""
+    """Alerts in; out to people, chats and topics.
+
+    Who gets which is said by [[deliver.route]] in the settings.
+    """
     from workers import deliver as worker
 
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
     serve(chosen, worker.run, supervise=supervise)
 
 
-app.command("demo")(demo_command)
-app.command("publish")(publish_command)
-app.command("tail")(tail)
-app.command("annotate")(annotate_command)
+app.command("demo", epilog="Example: wirewatch demo --watchlist mine.yaml   (edit and save mine.yaml while it runs)")(
+    demo_command
+)
+app.command("publish", epilog="Example: wirewatch publish articles.jsonl --rate 50")(publish_command)
+app.command("tail", epilog="Example: wirewatch tail alerts --from-beginning --json | jq .value.article.title")(
+    tail_command
+)
+app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enriched.jsonl")(annotate_command)
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
 app.add_typer(dlq.app, name="dlq")
@@ -165,6 +201,8 @@ app.add_typer(dlq.app, name="dlq")
 
 def fail(message: str, code: int) -> NoReturn:
     """End with a message for people on stderr."""
+    from alerts.plain import plain
+
     print(f"wirewatch: {plain(message, lines=True)}", file=sys.stderr)
     raise SystemExit(code)
 
@@ -175,10 +213,8 @@ def main() -> None:
         app()
     except ConfigError as error:
         fail(str(error), EXIT_CONFIG)
-    except KafkaError as error:
-        fail(f"Kafka: {error}", EXIT_PROBLEMS)
-    except BrokenPipeError:
-        os._exit(0)  # the reader (head, say) has enough
+    except CommandFailed as error:
+        fail(str(error), EXIT_PROBLEMS)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -1,100 +1,37 @@
-"""`wirewatch annotate`: the whole enrich step with no Kafka, by the worker's own code."""
+"""`wirewatch annotate`."""
 
-import asyncio
-import json
 import sys
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterable
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
-from alerts import watchlist as lists
-from workers import logs
-from workers.commands.articles import raw_values
-from workers.commands.options import Config, Model, Plain, Processes, Watchlists, load, section
-from workers.dead_letters import PREFIX
-from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
-from workers.settings import Settings
-
-
-async def annotate(
-    settings: Settings, values: Iterable[bytes], *, name: str, out: IO[bytes], hits: IO[bytes] | None = None
-) -> int:
-    """Write an EnrichedArticle a line for each value, in order; dead letters go to stderr, a JSON object a line.
-
-    `hits` takes the records of `news.hits`, too, where it is given. Returns the number of dead letters.
-    """
-    bad = 0
-    async for record, result in annotated(settings, values, name=name):
-        if result.outcome == DEAD_LETTERED:
-            bad += 1
-            print(json.dumps(_dead(record, result.then[0])), file=sys.stderr)
-        elif result.outcome == FILTERED:
-            print(json.dumps({"line": record.offset + 1, "filtered": result.reason}), file=sys.stderr)
-        else:
-            out.write((result.then[0].value or b"") + b"\n")
-        if hits is not None:
-            hits.writelines((output.value or b"") + b"\n" for output in result.first)
-    out.flush()
-    return bad
-
-
-async def annotated(settings: Settings, values: Iterable[bytes], *, name: str) -> AsyncIterator[tuple[Record, Result]]:
-    """Each value as a record, with what became of it, in order and in bounded memory."""
-    from workers.enrich import make_pool
-
-    watchlists = lists.load_all(settings.watchlists)
-    revision = lists.revision(watchlists)
-    pool = make_pool(settings)
-    try:
-        await pool.start(lists.encode(watchlists), revision)
-        now = int(time.time() * 1000)
-        records = (Record(name, 0, offset, now, None, value) for offset, value in enumerate(values))
-        ahead: deque[tuple[list[Record], asyncio.Task[list[Result]]]] = deque()
-        while True:
-            batch = list(islice(records, settings.enrich.batch))
-            if batch:
-                ahead.append((batch, asyncio.create_task(pool.submit(batch, revision))))
-            if not ahead:
-                break
-            if not batch or len(ahead) > 2 * pool.processes:
-                done, task = ahead.popleft()
-                for pair in zip(done, await task, strict=True):
-                    yield pair
-    finally:
-        pool.close()
-
-
-def _dead(record: Record, letter: Output) -> dict[str, object]:
-    ours = {
-        key.removeprefix(PREFIX): (value or b"").decode() for key, value in letter.headers if key.startswith(PREFIX)
-    }
-    value = record.value or b""
-    return {
-        "line": record.offset + 1,
-        "reason": ours["reason"],
-        "message": ours["message"],
-        "value": value[:200].decode("utf-8", "replace"),
-    }
+from workers.commands.options import Articles, Config, Model, Plain, Processes, Watchlists, load, section
+from workers.commands.running import run
 
 
 def annotate_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="JSON Lines of articles; - for standard input.")],
+    file: Articles,
     watchlist: Watchlists = None,
     model: Model = None,
     config: Config = None,
     processes: Processes = None,
     text: Plain = False,
-    hits: Annotated[Path | None, typer.Option(help="Write the records of the hits topic here, too.")] = None,
+    hits: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the records of the hits topic here, too.")
+    ] = None,
 ) -> None:
-    """The whole enrich step without Kafka: articles in, enriched articles out, in order, as JSON Lines."""
+    """Enrich articles without Kafka: JSON Lines in and out.
+
+    The same step as the worker's, in order. Lines that are filtered or bad are told on standard error.
+    """
+    from workers import logs
+    from workers.commands.annotating import annotate
+    from workers.commands.articles import raw_values
+
     chosen = load(config, watchlists=watchlist, model=model, enrich=section(processes=1 if text else processes))
     logs.setup(format=chosen.log_format, level="warning")
     with hits.open("wb") if hits else nullcontext() as hit_file:
         values = raw_values(file, text=text)
-        asyncio.run(annotate(chosen, values, name=file.name, out=sys.stdout.buffer, hits=hit_file))
+        run(annotate(chosen, values, name=file.name, out=sys.stdout.buffer, hits=hit_file))

@@ -44,7 +44,9 @@ def text_article(path: Path) -> RawArticle:
 
 
 def _is_prose(path: Path) -> bool:
-    """Whether no line among the first few starts like a JSON object."""
+    """Whether no line among the first few starts like a JSON object. What can be read only once is not looked at."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             head = file.read(65536)

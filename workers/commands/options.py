@@ -1,35 +1,66 @@
-"""The flags that commands share, and the settings that they make."""
+"""The flags that commands share, and the settings that they make.
+
+What a command needs to do its work is imported when it runs: `--help`, and every process that the workers spawn,
+would otherwise wait for all of it.
+"""
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topics.catalog import TOPICS
 from topics.errors import ConfigError
-from workers import settings
-from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
 
 EXIT_PROBLEMS = 1
 EXIT_CONFIG = 78
 
 Brokers = Annotated[str | None, typer.Option("--brokers", metavar="HOST:PORT[,…]", help="The Kafka cluster.")]
-Prefix = Annotated[str | None, typer.Option("--prefix", help="What our topics' names begin with (news).")]
-Config = Annotated[Path | None, typer.Option("--config", help="The settings' file (wirewatch.toml).")]
-Port = Annotated[int | None, typer.Option("--port", help="For /metrics, /livez and /readyz; 0 picks a free one.")]
-Group = Annotated[str | None, typer.Option("--group", help="What our consumer groups' names begin with.")]
-Watchlists = Annotated[
-    list[Path] | None, typer.Option("--watchlist", "-w", help="A watchlist, or a folder of them; repeatable.")
+Prefix = Annotated[
+    str | None, typer.Option("--prefix", metavar="NAME", help="What our topics' names begin with. [default: news]")
 ]
-Model = Annotated[str | None, typer.Option("--model", help="A spaCy pipeline (installed, or a folder), or none.")]
-Processes = Annotated[int | None, typer.Option("--processes", help="Pool processes; 0: as the machine allows.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The settings' file. [default: wirewatch.toml]")
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, metavar="N", help="For /metrics, /livez, /readyz; 0 picks a free one."),
+]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", metavar="NAME", help="What our consumer groups' names begin with. [default: wirewatch]"),
+]
+Watchlists = Annotated[
+    list[Path] | None,
+    typer.Option("--watchlist", "-w", metavar="PATH", help="A watchlist, or a folder of them; repeatable."),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|PATH", help="A spaCy pipeline, or none: no entities.")
+]
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=0, metavar="N", help="0: as many as the machine allows.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, a line each.")]
 Plain = Annotated[bool, typer.Option("--text", help="The file is one plain-text article.")]
+Articles = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE|-",
+        exists=True,
+        dir_okay=False,
+        allow_dash=True,
+        help="Articles as JSON Lines, or one plain text; - is standard input.",
+    ),
+]
 
 
-def load(config: Path | None = None, **flags: Any) -> Settings:
+def load(config: Path | None = None, **flags: Any) -> "Settings":
     """The settings, from these flags and everything beneath them. Flags of None were not given."""
+    from workers import settings
+
     if config is not None:
         if not config.is_file():
             raise ConfigError(f"{config}: no such file")
@@ -42,6 +73,8 @@ def section(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def topic_name(chosen: Settings, name: str) -> str:
+def topic_name(chosen: "Settings", name: str) -> str:
     """The topic of a role ("alerts"), or the name as it is ("news.alerts.trade")."""
+    from topics.catalog import TOPICS
+
     return chosen.topic(name) if name in TOPICS else name

@@ -1,122 +1,60 @@
-"""`wirewatch publish`: articles from a file to the input topic."""
+"""`wirewatch publish`."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from workers.commands.articles import STDIN, raw_values
-from workers.commands.options import EXIT_PROBLEMS, Brokers, Config, Plain, Prefix, load, topic_name
-from workers.settings import Settings
-from workers.stream import kafka
+from workers.commands.options import EXIT_PROBLEMS, Articles, Brokers, Config, Plain, Prefix, load, topic_name
+from workers.commands.running import run
 
-_IN_FLIGHT = 1000
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
-
-@dataclass(slots=True)
-class Published:
-    """How many records the broker has acknowledged, and which lines (from 1) it refused for their size."""
-
-    records: int = 0
-    refused: list[int] | None = None
-
-
-class _Identity(msgspec.Struct):
-    id: str | int | None = None
-
-
-_identity = msgspec.json.Decoder(_Identity)
-
-
-async def publish(
-    settings: Settings,
-    values: Iterable[bytes],
-    *,
-    topic: str,
-    rate: float | None = None,
-    progress: Callable[[Published], None] = lambda published: None,
-) -> Published:
-    """Send each value as it is, keyed by its article's id where it has one; at most `rate` a second.
-
-    Raises KafkaError where the brokers are away or refuse a record for more than its size.
-    """
-    done = Published(refused=[])
-    room = asyncio.Semaphore(_IN_FLIGHT)
-    clock = asyncio.get_running_loop().time
-    async with kafka.running(kafka.producer(settings)) as producer:
-        started = clock()
-        sending: set[asyncio.Task[None]] = set()
-
-        async def send(line: int, value: bytes) -> None:
-            try:
-                await producer.send_and_wait(topic, value, key=key_of(value))
-                done.records += 1
-            except (MessageSizeTooLargeError, RecordTooLargeError):
-                (done.refused or []).append(line)
-            finally:
-                room.release()
-            progress(done)
-
-        for line, value in enumerate(values, 1):
-            if rate:
-                await asyncio.sleep(max(0.0, started + (line - 1) / rate - clock()))
-            await room.acquire()
-            _raise_first(sending)
-            task = asyncio.create_task(send(line, value))
-            sending.add(task)
-        await asyncio.gather(*sending)
-    return done
-
-
-def key_of(value: bytes) -> bytes | None:
-    """The article's id, so that its revisions stay in one partition and in order."""
-    try:
-        found = _identity.decode(value).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return str(found).encode("utf-8", "replace") if found else None
-
-
-def _raise_first(sending: "set[asyncio.Task[None]]") -> None:
-    for task in [task for task in sending if task.done()]:
-        sending.remove(task)
-        task.result()
+_SHOWN = 20
 
 
 def publish_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="JSON Lines of articles; - for standard input.")],
+    file: Articles,
     brokers: Brokers = None,
     prefix: Prefix = None,
     config: Config = None,
-    topic: Annotated[str, typer.Option(help="Where to.")] = "raw",
-    rate: Annotated[float | None, typer.Option(min=0.01, help="Articles a second, at most.")] = None,
+    topic: Annotated[
+        str, typer.Option(metavar="TOPIC", help="Where to: a topic of ours, or any by its full name.")
+    ] = "raw",
+    rate: Annotated[float | None, typer.Option(min=0.01, metavar="N", help="Articles a second, at most.")] = None,
     text: Plain = False,
 ) -> None:
-    """Publish articles from a file, each line as it is."""
+    """Publish articles, each line as it is."""
+    from workers.commands.articles import raw_values
+    from workers.commands.publishing import publish
+
     chosen = load(config, brokers=brokers, prefix=prefix)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    total = sum(1 for _ in raw_values(file, text=text)) if file != STDIN else None
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    name = topic_name(chosen, topic)
+    total = sum(1 for _ in raw_values(file, text=text)) if file.is_file() else None
+    with _bar() as bar:
         task = bar.add_task("published", total=total)
-        done = asyncio.run(
+        done = run(
             publish(
                 chosen,
                 raw_values(file, text=text),
-                topic=topic_name(chosen, topic),
+                topic=name,
                 rate=rate,
                 progress=lambda now: bar.update(task, completed=now.records),
             )
         )
+    print(f"{done.records} articles published to {name} on {chosen.brokers}", file=sys.stderr)
     if done.refused:
-        print(
-            f"too large for the topic, not published: lines {', '.join(map(str, done.refused[:20]))}", file=sys.stderr
-        )
+        lines = ", ".join(map(str, done.refused[:_SHOWN])) + (" …" if len(done.refused) > _SHOWN else "")
+        print(f"too large for the topic, {len(done.refused)} not published: lines {lines}", file=sys.stderr)
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _bar() -> "Progress":
+    """On standard error, and only where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -13,7 +13,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts.watchlist import Watchlist
 from topics.records import Alert
-from workers.commands.publish import key_of
+from workers.commands.publishing import key_of
 from workers.demo.children import Children
 from workers.demo.numbers import Numbers, unready
 from workers.demo.seen import Reader, Seen

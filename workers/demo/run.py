@@ -17,7 +17,7 @@ from rich.console import Console
 from alerts import watchlist as lists
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
-from workers.commands import topics as topic_admin
+from workers.commands import admin
 from workers.commands.articles import raw_values
 from workers.demo.children import Children
 from workers.demo.demo import PARTITIONS, Choice, Demo, Failed
@@ -107,7 +107,7 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
     own = f"{settings.prefix}-demo-{secrets.token_hex(3)}"
     settings = settings.model_copy(update={"prefix": own, "group": own})
     try:
-        await topic_admin.create(settings, partitions=PARTITIONS, more={SHOWN: 1})
+        await admin.create(settings, partitions=PARTITIONS, more={SHOWN: 1})
         yield settings
     finally:
         with suppress(KafkaError, TimeoutError):
@@ -115,10 +115,10 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
 
 
 async def _removed(settings: Settings) -> None:
-    async with kafka.admin(settings) as admin:
-        await admin.delete_topics([f"{settings.prefix}.{role}" for role in (*TOPICS, SHOWN)])
+    async with kafka.admin(settings) as client:
+        await client.delete_topics([f"{settings.prefix}.{role}" for role in (*TOPICS, SHOWN)])
         groups = [f"{settings.group}-{worker}" for worker in ("enrich", "alert", "deliver-demo")]
-        await admin.delete_consumer_groups(groups)
+        await client.delete_consumer_groups(groups)
 
 
 def _environment(settings: Settings, choice: Choice) -> dict[str, str]:

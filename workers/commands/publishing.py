@@ -1,0 +1,83 @@
+"""Articles sent to a topic."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
+
+from workers.settings import Settings
+from workers.stream import kafka
+
+_IN_FLIGHT = 1000
+
+
+@dataclass(slots=True)
+class Published:
+    """How many records the broker has acknowledged, and which lines (from 1) it refused for their size."""
+
+    records: int = 0
+    refused: list[int] | None = None
+
+
+class _Identity(msgspec.Struct):
+    id: str | int | None = None
+
+
+_identity = msgspec.json.Decoder(_Identity)
+
+
+async def publish(
+    settings: Settings,
+    values: Iterable[bytes],
+    *,
+    topic: str,
+    rate: float | None = None,
+    progress: Callable[[Published], None] = lambda published: None,
+) -> Published:
+    """Send each value as it is, keyed by its article's id where it has one; at most `rate` a second.
+
+    Raises KafkaError where the brokers are away or refuse a record for more than its size.
+    """
+    done = Published(refused=[])
+    room = asyncio.Semaphore(_IN_FLIGHT)
+    clock = asyncio.get_running_loop().time
+    async with kafka.running(kafka.producer(settings)) as producer:
+        started = clock()
+        sending: set[asyncio.Task[None]] = set()
+
+        async def send(line: int, value: bytes) -> None:
+            try:
+                await producer.send_and_wait(topic, value, key=key_of(value))
+                done.records += 1
+            except (MessageSizeTooLargeError, RecordTooLargeError):
+                (done.refused or []).append(line)
+            finally:
+                room.release()
+            progress(done)
+
+        for line, value in enumerate(values, 1):
+            if rate:
+                await asyncio.sleep(max(0.0, started + (line - 1) / rate - clock()))
+            await room.acquire()
+            _raise_first(sending)
+            task = asyncio.create_task(send(line, value))
+            sending.add(task)
+        await asyncio.gather(*sending)
+    return done
+
+
+def key_of(value: bytes) -> bytes | None:
+    """The article's id, so that its revisions stay in one partition and in order."""
+    try:
+        found = _identity.decode(value).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return str(found).encode("utf-8", "replace") if found else None
+
+
+def _raise_first(sending: "set[asyncio.Task[None]]") -> None:
+    for task in [task for task in sending if task.done()]:
+        sending.remove(task)
+        task.result()

@@ -1,0 +1,149 @@
+"""Topics read for a person or a program, without a consumer group."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from alerts.plain import plain
+from topics.errors import ConfigError
+from workers.dead_letters import PREFIX
+from workers.settings import Settings
+from workers.stream import kafka
+
+
+async def records(
+    settings: Settings, topic: str, *, beginning: bool, follow: bool, limit: int | None = None
+) -> AsyncIterator[Any]:
+    """The records of a topic: from its beginning or from now on, and to its present end or for ever.
+
+    At most `limit` records. Raises ConfigError for a topic that is not there, KafkaError or TimeoutError for brokers
+    that are not, also when they go away meanwhile.
+    """
+    patience = settings.kafka.request_timeout
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(patience):
+            consumer = await stack.enter_async_context(kafka.running(kafka.consumer(settings)))
+            partitions = await _partitions(consumer, topic, settings)
+            consumer.assign(partitions)
+            await (consumer.seek_to_beginning if beginning else consumer.seek_to_end)(*partitions)
+            ends = await consumer.end_offsets(partitions)
+        count = 0
+        async for message in _fetched(consumer, None if follow else ends, patience):
+            yield message
+            count += 1
+            if count == limit:
+                return
+
+
+async def _partitions(consumer: Any, topic: str, settings: Settings) -> list[TopicPartition]:
+    if topic not in await consumer.topics():
+        raise ConfigError(f"no topic {topic} on {settings.brokers}")
+    return [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic))]
+
+
+async def _fetched(consumer: Any, ends: dict[TopicPartition, int] | None, patience: float) -> AsyncIterator[Any]:
+    """What comes until `ends`, for ever without. While nothing does, the brokers are asked whether they are there."""
+    clock = asyncio.get_running_loop().time
+    heard = clock()
+    while ends is None or await _before(consumer, ends):
+        fetched = await consumer.getmany(timeout_ms=200)
+        for partition, messages in fetched.items():
+            for message in messages:
+                if ends is None or message.offset < ends[partition]:
+                    yield message
+        if fetched:
+            heard = clock()
+        elif clock() - heard > patience / 2:
+            await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), patience / 2)
+            heard = clock()
+
+
+async def _before(consumer: Any, ends: dict[TopicPartition, int]) -> bool:
+    return any([await consumer.position(tp) < end for tp, end in ends.items()])
+
+
+def as_json(message: Any) -> str:
+    """A record as one line of JSON. A value that is no JSON is given as base64, in `value_base64`."""
+    found: dict[str, Any] = {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "timestamp": when(message.timestamp),
+        "key": None if message.key is None else message.key.decode("utf-8", "replace"),
+        "headers": [
+            [name, None if value is None else value.decode("utf-8", "replace")] for name, value in message.headers
+        ],
+    }
+    try:
+        found["value"] = None if message.value is None else msgspec.json.decode(message.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found["value_base64"] = base64.b64encode(message.value).decode()
+    return json.dumps(found, ensure_ascii=False)
+
+
+def errors_of(message: Any) -> dict[str, str]:
+    """What the headers of a dead letter say, without their prefix."""
+    return {
+        name.removeprefix(PREFIX): (value or b"").decode("utf-8", "replace")
+        for name, value in message.headers
+        if name.startswith(PREFIX)
+    }
+
+
+def when(milliseconds: int) -> str:
+    """RFC 3339, to the millisecond; empty where it is no time."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def as_text(message: Any) -> str:
+    """A record for a person: where it is, and what it says in a line or two. Safe to print."""
+    place = f"{message.topic}/{message.partition}/{message.offset}"
+    key = "" if message.key is None else message.key.decode("utf-8", "replace")
+    return f"{when(message.timestamp)}  {place}  {plain(key[:60])}\n    {plain(_said(message.value))}"
+
+
+def _said(value: bytes | None) -> str:
+    if value is None:
+        return "(null)"
+    try:
+        found = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return value[:200].decode("utf-8", "replace")
+    if not isinstance(found, dict):
+        return str(found)[:200]
+    inner = found.get("article")
+    article = inner if isinstance(inner, dict) else found
+    about = [
+        found.get("severity"),
+        found.get("kind") or found.get("type"),
+        found.get("desk"),
+        ", ".join(str(rule.get("rule")) for rule in found.get("rules") or () if isinstance(rule, dict)),
+        article.get("title") or str(found.get("text") or found.get("body") or "")[:100],
+        article.get("source"),
+        article.get("url"),
+    ]
+    return " | ".join(str(part)[:300] for part in about if part) or json.dumps(found, ensure_ascii=False)[:200]
+
+
+def dead_letter_entry(message: Any) -> dict[str, Any]:
+    """A dead letter for a program: its errors, and the record as `as_json` gives it."""
+    return {"errors": errors_of(message), "record": json.loads(as_json(message))}
+
+
+def dead_letter_text(message: Any) -> str:
+    """A dead letter for a person: when, why, where it came from, and how it begins. Safe to print."""
+    errors = errors_of(message)
+    came = "/".join(errors.get(name, "?") for name in ("topic", "partition", "offset"))
+    value = (message.value or b"")[:100].decode("utf-8", "replace")
+    head = f"{when(message.timestamp)}  {errors.get('reason', '?'):<16} {came}  {errors.get('message', '')[:200]}"
+    return f"{plain(head)}\n    {plain(value)}"
