@@ -24,8 +24,6 @@ async def whole_topic(bootstrap: str, topic: str) -> list[Any]:
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    found = None
-    while not found:
-        await consumer.topics()
-        found = consumer.partitions_for_topic(topic)
-    return [TopicPartition(topic, partition) for partition in sorted(found)]
+    # A consumer without a subscription is asked for no topic's metadata but by this.
+    cluster = await consumer._client.fetch_all_metadata()
+    return [TopicPartition(topic, partition) for partition in sorted(cluster.partitions_for_topic(topic))]

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ DESKS = {
 }  # fmt: skip
 
 
+# The articles are years old, and shall ring all the same.
+ENV = {"WIREWATCH_ENRICH__MAX_ALERT_AGE": str(10**12)}
+
+
 class Job:
     """Articles of the shared data with malformed records among them, twenty desks, and the stream they go through."""
 
@@ -63,7 +67,7 @@ class Job:
         """What `annotate` makes of the good articles."""
         source = self._folder / "articles.jsonl"
         source.write_bytes(b"\n".join(self.good) + b"\n")
-        return run_command("annotate", str(source), *self.enrich_flags, *flags, timeout=600)
+        return run_command("annotate", str(source), *self.enrich_flags, *flags, timeout=600, env=ENV)
 
     def create_topics(self) -> None:
         run_command("topics", "create", *self._flags, "--partitions", "4")
@@ -157,11 +161,11 @@ class Outcome:
         for record in self.enriched:
             name, content = told(record.value)
             assert record.key == name.encode()
-            assert found.setdefault(name, content) == content, f"{name}: two contents"
+            repeated = found.setdefault(name, content) != content
+            assert not repeated, f"{name}: two contents"
             self.repeated["enriched"] += 1
         self.repeated["enriched"] -= len(found)
-        assert found.keys() == wanted.keys()
-        assert found == wanted
+        _same(found, wanted)
         self.repeated += Counter()  # drops zeros
 
     def _dead_letters(self, bad: Sequence[bytes]) -> None:
@@ -187,7 +191,8 @@ class Outcome:
             hit = decode_hit(record.value)
             if not isinstance(hit, Hit):
                 continue
-            assert contents.setdefault(hit.id, record.value) == record.value, "one id, two contents"
+            differs = contents.setdefault(hit.id, record.value) != record.value
+            assert not differs, f"{hit.id}: two contents"
             found[hit.article_id, hit.desk] = {(rule.watchlist, rule.rule) for rule in hit.rules}
             for evidence in (e for rule in hit.rules for e in rule.evidence):
                 article = texts[hit.article_id]
@@ -196,7 +201,7 @@ class Outcome:
             self.repeated["hits"] += 1
         self.repeated["hits"] -= len(contents)
         self.repeated += Counter()
-        assert found == wanted
+        _same(found, wanted)
 
     def _alerts_as_folded(self) -> None:
         """The alerts of each partition are those of the fold over its hits: ids, contents and order."""
@@ -207,5 +212,15 @@ class Outcome:
             unique = list(dict.fromkeys(found))
             if len(found) > len(unique):
                 self.repeated["alerts"] += len(found) - len(unique)
-            assert unique == wanted
+            _same(dict(enumerate(unique)), dict(enumerate(wanted)))
             assert len({decode_alert(value).id for value in unique}) == len(unique)
+
+
+def _same(found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> None:
+    """Fails with the first difference: pytest would compare megabytes to show all."""
+    missing, more = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    if missing or more:
+        raise AssertionError(f"{len(missing)} missing, such as {list(missing)[:3]}; {len(more)} more: {list(more)[:3]}")
+    for key, value in wanted.items():
+        if found[key] != value:
+            raise AssertionError(f"{key}: expected\n{str(value)[:3000]}\nfound\n{str(found[key])[:3000]}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.main_job import Job
+from tests.e2e.main_job import ENV, Job
 from tests.kafka.broker import Cluster
 from tests.worker_processes import Workers
 
@@ -21,7 +21,7 @@ async def test_every_article_is_enriched_once_and_every_alert_is_that_of_the_fol
     job.create_topics()
     job.publish()
     started = time.monotonic()
-    with Workers(kafka.bootstrap, prefix, tmp_path) as workers:
+    with Workers(kafka.bootstrap, prefix, tmp_path, ENV) as workers:
         enrich = workers.start("enrich", *job.enrich_flags, "--processes", "1", number=2)
         alert = workers.start("alert", number=2)
         await job.settled(timeout=500)
