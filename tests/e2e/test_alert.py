@@ -26,8 +26,8 @@ def start(kafka: Cluster, prefix: str, tmp_path: Path) -> Iterator[Start]:
     """Starts workers, and ends them after the test."""
     workers: list[Worker] = []
 
-    def make(**options: float) -> Worker:
-        workers.append(Worker(kafka.bootstrap, prefix, tmp_path / f"worker-{len(workers)}.log", **options))
+    def make(session: float = 6.0) -> Worker:
+        workers.append(Worker(kafka.bootstrap, prefix, tmp_path / f"worker-{len(workers)}.log", session=session))
         return workers[-1]
 
     yield make
