@@ -15,7 +15,7 @@ def demo_command(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", exists=True, dir_okay=False, help="Your own articles: JSON Lines, or one plain text."
+            metavar="FILE", exists=True, dir_okay=False, help="Your own articles: JSON Lines, or one plain text."
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when all articles are through.")] = False,

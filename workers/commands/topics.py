@@ -62,7 +62,7 @@ def _text(row: "Found") -> str:
 @app.command("schema")
 def schema_command(
     record: Annotated[
-        str | None, typer.Argument(metavar="[RECORD]", help="RawArticle, EnrichedArticle, Hit, Alert …")
+        str | None, typer.Argument(metavar="RECORD", help="RawArticle, EnrichedArticle, Hit, Alert …")
     ] = None,
     whole: Annotated[bool, typer.Option("--asyncapi", help="The AsyncAPI document of all topics.")] = False,
 ) -> None:

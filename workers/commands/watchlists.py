@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Start a watchlist, check it, try i
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write; - for standard output.")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - for standard output.")] = Path(
         "watchlist.yaml"
     ),
     force: Annotated[bool, typer.Option(help="Overwrite it.")] = False,

@@ -130,7 +130,7 @@ class Screen:
             "dead letters": count.dead_letters,
         }
         # Numbers keep their width, so that nothing jumps while they grow.
-        digits = 4 if width >= 90 else 2
+        digits = 4 if width >= 90 else 3
         return Text("  " if width >= 90 else " ").join(
             Text.assemble((f"{number:>{digits}}", "bold"), f" {name}") for name, number in named.items()
         )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,13 +32,18 @@ class Item(NamedTuple):
 def items(
     path: Path | None, *, round_number: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Iterator[Item]:
-    """The samples (None) or a file's records. Samples are dated now; in later rounds they are further articles."""
+    """The samples (None) or a file's records. Samples are dated now.
+
+    In later rounds they have other ids: an article that a desk knows already would be nothing new to it.
+    """
     for value in raw_values(path or SAMPLES):
         if path is None:
             value = _dated(value, now())
-            if round_number:
-                value = _renamed(value, round_number)
-        yield Item(value, _article_id(value))
+        article = _article_id(value)
+        if round_number and article is not None:
+            article = f"{article}-{round_number}"
+            value = msgspec.json.encode(msgspec.json.decode(value) | {"id": article})
+        yield Item(value, article)
 
 
 def _dated(value: bytes, now: datetime) -> bytes:
@@ -59,17 +64,6 @@ def _dated(value: bytes, now: datetime) -> bytes:
         return b'"%s": "%s"' % (match[1], (now + distance).isoformat().encode())
 
     return _DATE.sub(moved, value)
-
-
-def _renamed(value: bytes, round_number: int) -> bytes:
-    try:
-        fields: dict[str, Any] = msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return value
-    for name in ("id", "url"):
-        if isinstance(fields.get(name), str):
-            fields[name] += f"-{round_number}"
-    return msgspec.json.encode(fields)
 
 
 def _article_id(value: bytes) -> str | None:
