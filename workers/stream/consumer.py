@@ -14,7 +14,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 
 from workers.messages import Headers, Record, Result
-from workers.stream import ahead
+from workers.stream import ahead, lenient
 from workers.stream.lane import Lane, size_of
 from workers.stream.ledger import Ledger
 from workers.stream.unordered import Unordered
@@ -119,11 +119,26 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
         room = self._limits.records - self.records
-        fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-            timeout_ms=int(FETCH_WAIT * 1000), max_records=min(room, 4 * self._limits.batch)
-        )
+        try:
+            fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+                timeout_ms=int(FETCH_WAIT * 1000), max_records=min(room, 4 * self._limits.batch)
+            )
+        except UnicodeDecodeError as error:
+            log.warning("a header's name is no UTF-8: parsing leniently from now on", error=str(error))
+            lenient.install()
+            await self._fetch_again()
+            return {}
         # A rebalance that began while these were on their way: they will be fetched again by whoever gets them.
         return {} if self._rebalancing else fetched
+
+    async def _fetch_again(self) -> None:
+        """Go back to what was taken last: the failed fetch has lost what it had of other partitions."""
+        for tp in self._consumer.assignment():
+            start = self.ledger.next(tp) if self.ledger.holds(tp) else await self._consumer.committed(tp)
+            if start is None:
+                await self._consumer.seek_to_beginning(tp)
+            else:
+                self._consumer.seek(tp, start)
 
     def _take(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
         for tp, messages in fetched.items():
@@ -270,10 +285,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
 
 def _record(message: Any) -> Record:
-    headers: Headers = tuple(message.headers)
-    return Record(
-        message.topic, message.partition, message.offset, message.timestamp, message.key, message.value, headers
-    )
+    headers: Headers = tuple((name, _bytes(value)) for name, value in message.headers)
+    key, value = _bytes(message.key), _bytes(message.value)
+    return Record(message.topic, message.partition, message.offset, message.timestamp, key, value, headers)
+
+
+def _bytes(data: bytes | bytearray | None) -> bytes | None:
+    """As bytes, which are hashable and pickle well; what are bytes already are not copied."""
+    return None if data is None else bytes(data)
 
 
 def _batches(records: Sequence[Record], size: int) -> list[list[Record]]:

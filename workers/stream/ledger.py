@@ -96,6 +96,10 @@ class Ledger(Generic[P]):
         """The offset committed last, or where the partition was opened."""
         return self._partitions[partition].base
 
+    def next(self, partition: P) -> int:
+        """The first offset that was not yet tracked."""
+        return self._partitions[partition].next
+
     def in_flight(self, partition: P | None = None) -> int:
         """Offsets tracked and not settled, of one partition or of all."""
         if partition is not None:

@@ -49,11 +49,22 @@ class Publisher:
     async def _send(self, topic: str, output: Output, partition: int | None) -> "asyncio.Future[Any]":
         headers = list(output.headers)
         try:
+            if output.key is None and output.value is None:
+                return await self._send_empty(topic, headers)
             sent: asyncio.Future[Any] = await self._producer.send(
                 topic, output.value, key=output.key, partition=partition, headers=headers
             )
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:
             raise _too_large(topic, output, error) from error
+        return sent
+
+    async def _send_empty(self, topic: str, headers: list[tuple[str, bytes | None]]) -> "asyncio.Future[Any]":
+        """A record without key and value, such as a dead letter of a tombstone: `send` refuses those."""
+        batch = self._producer.create_batch()
+        batch.append(key=None, value=None, timestamp=None, headers=headers)
+        batch.close()
+        partition = min(await self._producer.partitions_for(topic))
+        sent: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
         return sent
 
 
