@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.default_records import _DefaultRecordBatchPy as Layout
 from aiokafka.record.util import calc_crc32c
 
 from tests.kafka.broker import Cluster
@@ -38,8 +38,8 @@ async def _send_odd_header(bootstrap: str, topic: str, values: Sequence[bytes]) 
             batch.append(key=None, value=value, timestamp=None, headers=[(placeholder, b"v")] if number == 1 else [])
         batch.close()
         data = bytearray(bytes(batch._build()).replace(placeholder.encode(), BAD_NAME))
-        crc = calc_crc32c(bytes(data[DefaultRecordBatch.ATTRIBUTES_OFFSET :]))
-        data[DefaultRecordBatch.CRC_OFFSET : DefaultRecordBatch.CRC_OFFSET + 4] = crc.to_bytes(4, "big")
+        crc = calc_crc32c(bytes(data[Layout.ATTRIBUTES_OFFSET :]))
+        data[Layout.CRC_OFFSET : Layout.CRC_OFFSET + 4] = crc.to_bytes(4, "big")
         batch._buffer = data
         await (await producer.send_batch(batch, topic, partition=0))
     finally:
