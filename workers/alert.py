@@ -103,9 +103,15 @@ def main(settings: Settings) -> int:
     gc.set_threshold(50_000, 20, 50)
     metrics = Metrics(CollectorRegistry())
     metrics.restarts.inc(follow_supervisor())
-    asyncio.run(run(settings, metrics))
-    # Threads of clients that could not be stopped in time must not keep the process alive.
-    end_process(0)
+
+    async def run_and_end() -> None:
+        await run(settings, metrics)
+        # Clients that could not be stopped in time, with the brokers away, must not keep the process alive: neither
+        # their threads nor their tasks, which asyncio would cancel and then wait for.
+        end_process(0)
+
+    asyncio.run(run_and_end())
+    return 0
 
 
 __all__ = ["BAD_CONFIGURATION", "main", "run"]

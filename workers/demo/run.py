@@ -115,10 +115,9 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
 
 
 async def _removed(settings: Settings) -> None:
+    # The groups' offsets go with the topics, and then the brokers forget the groups.
     async with kafka.admin(settings) as client:
         await client.delete_topics([f"{settings.prefix}.{role}" for role in (*TOPICS, SHOWN)])
-        groups = [f"{settings.group}-{worker}" for worker in ("enrich", "alert", "deliver-demo")]
-        await client.delete_consumer_groups(groups)
 
 
 def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
