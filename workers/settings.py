@@ -14,7 +14,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
+from workers import settings_errors
 
+PREFIX = "WIREWATCH_"
+"""Of our environment variables' names."""
 SHIPPED_WATCHLISTS = Path(__file__).parent.parent / "alerts" / "watchlists"
 """What is watched for until the user names watchlists."""
 
@@ -87,7 +90,7 @@ class Deliver(_Section):
 class Settings(BaseSettings):
     """Everything that the command and the workers are told."""
 
-    model_config = SettingsConfigDict(env_prefix="WIREWATCH_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     brokers: str = "localhost:9092"
     prefix: str = Field(default="news", pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -131,6 +134,8 @@ def load(**flags: Any) -> Settings:
 
     Raises ConfigError that names each wrong setting and what was expected.
     """
+    if "WIREWATCH_CONFIG" in os.environ and not _config_file().is_file():
+        raise ConfigError(f"{_config_file()}: expected a file of settings (TOML), and there is none")
     given = {name: value for name, value in flags.items() if value is not None}
     secrets = os.environ.get("WIREWATCH_SECRETS_DIR")
     try:
@@ -138,10 +143,16 @@ def load(**flags: Any) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{_config_file()}: not valid TOML: {error}") from None
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_input=False))
-        raise ConfigError("settings: " + "; ".join(lines)) from None
+        said = settings_errors.explain(
+            error, Settings, flags=given, environment=os.environ, prefix=PREFIX, file=_config_file()
+        )
+        raise ConfigError(said) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{_config_file()}: not valid TOML: not UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{_config_file()}: {error.strerror or error}") from None
     except ValueError as error:  # pydantic-settings: an environment variable that holds no JSON where it must
-        raise ConfigError(f"settings: {error}") from None
+        raise ConfigError(settings_errors.not_json(error, PREFIX)) from None
 
 
 def _config_file() -> Path:

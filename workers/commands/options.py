@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topics.errors import ConfigError
-
 if TYPE_CHECKING:
     from workers.settings import Settings
 
@@ -62,8 +60,6 @@ def load(config: Path | None = None, **flags: Any) -> "Settings":
     from workers import settings
 
     if config is not None:
-        if not config.is_file():
-            raise ConfigError(f"{config}: no such file")
         os.environ["WIREWATCH_CONFIG"] = str(config)
     return settings.load(**{name: value for name, value in flags.items() if value not in (None, [], {})})
 
