@@ -5,11 +5,12 @@ seconds, sizes in bytes.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from topics.catalog import TOPICS
@@ -20,6 +21,7 @@ PREFIX = "WIREWATCH_"
 """Of our environment variables' names."""
 SHIPPED_WATCHLISTS = Path(__file__).parent.parent / "alerts" / "watchlists"
 """What is watched for until the user names watchlists."""
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:\d{1,5})?")
 
 
 class _Section(BaseModel):
@@ -106,6 +108,13 @@ class Settings(BaseSettings):
     enrich: Enrich = Enrich()
     alert: AlertStage = AlertStage()
     deliver: Deliver = Deliver()
+
+    @field_validator("brokers")
+    @classmethod
+    def _addresses(cls, brokers: str) -> str:
+        if not all(_BROKER.fullmatch(broker.strip()) for broker in brokers.split(",")):
+            raise ValueError("expected HOST:PORT, or several of them with commas between")
+        return brokers
 
     def topic(self, role: str) -> str:
         """The name of one of our topics (`topics.catalog.TOPICS`) under the prefix."""

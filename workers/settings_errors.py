@@ -74,7 +74,7 @@ def _expected(found: Any, model: type[BaseModel]) -> str:
         return f"unknown; expected one of {', '.join(sorted(section.model_fields))}" if section else "unknown"
     if found["type"] == "missing":
         return "expected, and not there"
-    message: str = found["msg"]
+    message: str = found["msg"].removeprefix("Value error, ")
     return message.replace("Input should be", "expected").replace("String should match", "expected to match")
 
 

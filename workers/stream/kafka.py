@@ -1,7 +1,7 @@
 """Kafka clients from Settings, the same for every worker and command."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from topics.catalog import MAX_RAW_BYTES
+from topics.errors import ConfigError
 from workers.settings import Settings
 
 STOP_TIMEOUT = 10.0
@@ -32,7 +33,7 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
         "max_partition_fetch_bytes": MAX_RAW_BYTES,
         "metadata_max_age_ms": 60_000,
     }
-    return AIOKafkaConsumer(**(ours | options | settings.kafka.consumer))
+    return _made(AIOKafkaConsumer, "consumer", ours | options | settings.kafka.consumer)
 
 
 def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
@@ -45,7 +46,15 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
         "max_request_size": 2 * MAX_RAW_BYTES,
         "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
     }
-    return AIOKafkaProducer(**(ours | options | settings.kafka.producer))
+    return _made(AIOKafkaProducer, "producer", ours | options | settings.kafka.producer)
+
+
+def _made(client: Callable[..., Any], section: str, options: dict[str, Any]) -> Any:
+    """Raises ConfigError for an option that aiokafka does not take."""
+    try:
+        return client(**options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise ConfigError(f"settings: kafka.{section}: expected options of aiokafka's: {error}") from None
 
 
 @asynccontextmanager
