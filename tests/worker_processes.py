@@ -1,11 +1,11 @@
 """Workers as a user starts them: processes of the `wirewatch` command, which tests stop, kill and freeze."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from urllib.request import urlopen
 
@@ -38,20 +38,25 @@ class WorkerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal to the worker itself, if it still runs."""
         if self._process is not None and self.running:
             self._process.send_signal(number)
 
+    def signal_all(self, number: Signals) -> None:
+        """Send a signal to the worker and to all that it has started: each worker is a session of its own."""
+        if self.running:
+            os.killpg(self.pid, number)
+
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
         if self._process is not None:
             self._process.wait(10)
 
     def stop(self, timeout: float = 40) -> int:
         """SIGTERM, and the exit code. Kills it, and fails, after `timeout` seconds."""
         assert self._process is not None
-        self.signal(signal.SIGTERM)
+        self.signal(SIGTERM)
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -93,7 +98,7 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self.all:
-            worker.signal(signal.SIGCONT)
+            worker.signal(SIGCONT)
             worker.kill()
         if error is not None:
             for worker in self.all:

@@ -72,11 +72,11 @@ class Job:
     def create_topics(self) -> None:
         run_command("topics", "create", *self._flags, "--partitions", "4")
 
-    def publish(self) -> None:
-        """All at once."""
+    def publish(self, *, rate: float | None = None) -> None:
+        """All at once, or so many a second."""
         source = self._folder / "published.jsonl"
         source.write_bytes(b"\n".join(self.values) + b"\n")
-        run_command("publish", str(source), *self._flags)
+        run_command("publish", str(source), *self._flags, *(("--rate", str(rate)) if rate else ()))
 
     async def settled(self, *, timeout: float) -> None:
         """Wait until both stages have committed all that they were given."""
