@@ -1,0 +1,40 @@
+"""The acceptance article, by the command that a user would try first."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.worker_processes import run_command
+
+RULES = {
+    "taiwan",
+    "rare-earths",
+    "tariffs",
+    "export-controls",
+    "fentanyl",
+    "tiktok",
+    "agricultural-purchases",
+    "ukraine-war",
+}
+
+
+@pytest.mark.shared
+def test_the_article_on_the_trade_talks_meets_the_rules_that_a_trade_desk_has(shared_data: Path) -> None:
+    (line,) = run_command("annotate", "--text", str(shared_data / "articles" / "seed.txt")).splitlines()
+    article = json.loads(line)
+    met = {hit["rule"]: hit["evidence"] for hit in article["hits"] if hit["watchlist"] == "trade"}
+    assert met.keys() >= RULES
+    for evidence in (e for found in met.values() for e in found):
+        assert article["text"][evidence["start"] : evidence["end"]] == evidence["text"]
+    names = {(mention["name"], mention["label"]) for mention in article["entities"]}
+    assert names >= {
+        ("Scott Bessent", "PERSON"),
+        ("Donald Trump", "PERSON"),
+        ("Xi Jinping", "PERSON"),
+        ("Taiwan", "GPE"),
+        ("Asia-Pacific Economic Cooperation", "ORG"),
+    }
+    for mention in article["entities"]:
+        field = article.get("title", "") if mention["field"] == "title" else article["text"]
+        assert field[mention["start"] : mention["end"]] == mention["text"]
