@@ -32,6 +32,7 @@ from workers.messages import Headers, Record
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stream import kafka
+from workers.stream.publisher import Publisher
 
 log = structlog.get_logger()
 
@@ -79,6 +80,7 @@ class Stage:
         self._settings = settings
         self._metrics = metrics
         self._producer = producer
+        self._publisher = Publisher(producer, topic=settings.topic)
         self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout)
         self._end = end
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
@@ -315,10 +317,9 @@ class Stage:
             self._metrics.dead_lettered.labels(reason).inc()
 
     async def _send_dead_letters(self, work: Work) -> None:
-        for letter in work.dead_letters:
-            topic = self._settings.topic(letter.role)
+        if work.dead_letters:
             async with asyncio.timeout(1.5 * self._settings.kafka.request_timeout):
-                await self._producer.send_and_wait(topic, letter.value, letter.key, headers=list(letter.headers))
+                await self._publisher.send(work.dead_letters)
 
     def _count(self, events: Sequence[EventT[bytes]]) -> None:
         self._metrics.consumed.labels(self.topics.hits).inc(len(events))

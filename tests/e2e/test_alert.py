@@ -85,18 +85,22 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_what_is_not_known_is_pas
     await publish(kafka.bootstrap, topics["hits"], [(0, value) for value in junk])
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
         await producer.send_and_wait(topics["hits"], None, b"a tombstone", headers=[("trace", b"1"), ("", b"\xff")])
+        nothing = producer.create_batch()
+        nothing.append(key=None, value=None, timestamp=None)
+        nothing.close()
+        await (await producer.send_batch(nothing, topics["hits"], partition=0))
     await publish(kafka.bootstrap, topics["hits"], [(0, hit()), (0, tick(5)), (0, withdrawn(at=6))])
     await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
     async with AIOKafkaConsumer(
         topics["dead-letters"], bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest"
     ) as consumer:
-        letters = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(5)]
-    assert [letter.value for letter in letters] == [junk[0], junk[1], junk[2], junk[4], None]
+        letters = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(6)]
+    assert [letter.value for letter in letters] == [junk[0], junk[1], junk[2], junk[4], None, None]
     headers = [dict(letter.headers) for letter in letters]
-    assert [h["wirewatch.errors.offset"] for h in headers] == [b"0", b"1", b"2", b"4", b"5"]
+    assert [h["wirewatch.errors.offset"] for h in headers] == [b"0", b"1", b"2", b"4", b"5", b"6"]
     assert {h["wirewatch.errors.stage"] for h in headers} == {b"alert"}
-    assert letters[-1].key == b"a tombstone"
-    assert letters[-1].headers[:2] == (("trace", b"1"), ("", b"\xff"))
+    assert [letter.key for letter in letters[-2:]] == [b"a tombstone", None]
+    assert letters[-2].headers[:2] == (("trace", b"1"), ("", b"\xff"))
     told = (await read(kafka.bootstrap, topics["alerts"]))[0]
     assert [decode_alert(value).kind for _, value in told] == ["hit", "withdrawn"]
 

@@ -12,6 +12,7 @@ from topics.catalog import MAX_RAW_BYTES
 from topics.errors import ConfigError
 from workers.settings import Settings
 
+_SECURITY = ("security_protocol", "ssl_context", "sasl_")
 STOP_TIMEOUT = 10.0
 """aiokafka's `stop()` hangs while the brokers are away: nobody waits for it longer than this, in seconds."""
 
@@ -61,7 +62,9 @@ def _made(client: Callable[..., Any], section: str, options: dict[str, Any]) -> 
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client that has started. Raises KafkaConnectionError where no broker answers."""
     client = AIOKafkaAdminClient(
-        bootstrap_servers=settings.brokers, request_timeout_ms=int(settings.kafka.request_timeout * 1000)
+        bootstrap_servers=settings.brokers,
+        request_timeout_ms=int(settings.kafka.request_timeout * 1000),
+        **{name: value for name, value in settings.kafka.consumer.items() if name.startswith(_SECURITY)},
     )
     try:
         await client.start()

@@ -25,10 +25,11 @@ class Publisher:
 
         Raises what aiokafka raises where that fails for good, and ConfigError where a topic refuses the size.
         """
-        await self._acknowledged(output for result in results for output in result.first)
-        await self._acknowledged(output for result in results for output in result.then)
+        await self.send(output for result in results for output in result.first)
+        await self.send(output for result in results for output in result.then)
 
-    async def _acknowledged(self, outputs: Iterable[Output]) -> None:
+    async def send(self, outputs: Iterable[Output]) -> None:
+        """Send outputs in order, and return once they are acknowledged. Raises as `publish` does."""
         sending: list[tuple[asyncio.Future[Any], str, Output]] = []
         for output in outputs:
             topic = self._topic(output.role)
