@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
+from topics.errors import ConfigError
 from workers.settings import Settings
 from workers.stream import kafka
 
@@ -18,7 +19,7 @@ class Published:
     """How many records the broker has acknowledged, and which lines (from 1) it refused for their size."""
 
     records: int = 0
-    refused: list[int] | None = None
+    refused: list[int] = field(default_factory=list)
 
 
 class _Identity(msgspec.Struct):
@@ -38,12 +39,15 @@ async def publish(
 ) -> Published:
     """Send each value as it is, keyed by its article's id where it has one; at most `rate` a second.
 
-    Raises KafkaError where the brokers are away or refuse a record for more than its size.
+    Raises ConfigError for a topic that is not there, and KafkaError where the brokers are away or refuse a record for
+    more than its size.
     """
-    done = Published(refused=[])
+    done = Published()
     room = asyncio.Semaphore(_IN_FLIGHT)
     clock = asyncio.get_running_loop().time
     async with kafka.running(kafka.producer(settings)) as producer:
+        if topic not in (await producer.client.fetch_all_metadata()).topics():
+            raise ConfigError(f"no topic {topic} on {settings.brokers} (to make ours: wirewatch topics create)")
         started = clock()
         sending: set[asyncio.Task[None]] = set()
 
@@ -52,7 +56,7 @@ async def publish(
                 await producer.send_and_wait(topic, value, key=key_of(value))
                 done.records += 1
             except (MessageSizeTooLargeError, RecordTooLargeError):
-                (done.refused or []).append(line)
+                done.refused.append(line)
             finally:
                 room.release()
             progress(done)

@@ -43,9 +43,10 @@ async def records(
 
 
 async def _partitions(consumer: Any, topic: str, settings: Settings) -> list[TopicPartition]:
-    if topic not in await consumer.topics():
-        raise ConfigError(f"no topic {topic} on {settings.brokers}")
-    return [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic))]
+    cluster = await consumer._client.fetch_all_metadata()  # its own list has only topics that it was asked for
+    if not (partitions := cluster.partitions_for_topic(topic)):
+        raise ConfigError(f"no topic {topic} on {settings.brokers} (to make ours: wirewatch topics create)")
+    return [TopicPartition(topic, partition) for partition in sorted(partitions)]
 
 
 async def _fetched(consumer: Any, ends: dict[TopicPartition, int] | None, patience: float) -> AsyncIterator[Any]:

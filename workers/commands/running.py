@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import select
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import typer
 from topics.errors import ConfigError
 
 INTERRUPTED = 130
+_POLL = 0.3
 T = TypeVar("T")
 
 
@@ -52,8 +54,26 @@ def run(work: Coroutine[Any, Any, T], *, limit: float | None = None) -> T:
 
 
 async def _limited(work: Coroutine[Any, Any, T], limit: float | None) -> T:
-    async with asyncio.timeout(limit):
-        return await work
+    """Raises TimeoutError, and BrokenPipeError when whoever read our output is gone: no write may ever tell."""
+    working, unread = asyncio.create_task(work), asyncio.create_task(_unread())
+    try:
+        async with asyncio.timeout(limit):
+            await asyncio.wait((working, unread), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise BrokenPipeError
+    finally:
+        for task in (working, unread):
+            task.cancel()
+        await asyncio.gather(working, unread, return_exceptions=True)
+
+
+async def _unread() -> None:
+    """Returns once nobody reads our standard output any more; never where that is no pipe."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    while not any(event & select.POLLERR for _, event in output.poll(0)):  # noqa: ASYNC110 - no event is made of it
+        await asyncio.sleep(_POLL)
 
 
 def not_started(message: str) -> Exception:
