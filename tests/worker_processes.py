@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
@@ -68,6 +69,17 @@ class WorkerProcess:
         with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
         return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        """Until /readyz says so."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"not ready within {timeout} s:\n{self.tail()}")
 
     def tail(self, characters: int = 3000) -> str:
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else "(no log)"

@@ -59,13 +59,13 @@ class Job:
         self.good = _articles(shared_data, articles)
         self.bad = MALFORMED
         self.values = _mixed(self.good, self.bad)
-        self._folder = folder
+        self.folder = folder
         self._flags = ("--brokers", bootstrap, "--prefix", prefix)
         self.enrich_flags = ("-w", str(_watchlists(folder / "watchlists")))
 
     def offline(self, *flags: str) -> bytes:
         """What `annotate` makes of the good articles."""
-        source = self._folder / "articles.jsonl"
+        source = self.folder / "articles.jsonl"
         source.write_bytes(b"\n".join(self.good) + b"\n")
         return run_command("annotate", str(source), *self.enrich_flags, *flags, timeout=600, env=ENV)
 
@@ -74,7 +74,7 @@ class Job:
 
     def publish(self, *, rate: float | None = None) -> None:
         """All at once, or so many a second."""
-        source = self._folder / "published.jsonl"
+        source = self.folder / "published.jsonl"
         source.write_bytes(b"\n".join(self.values) + b"\n")
         run_command("publish", str(source), *self._flags, *(("--rate", str(rate)) if rate else ()))
 
