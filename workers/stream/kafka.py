@@ -1,8 +1,8 @@
 """Kafka clients from Settings, the same for every worker and command."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -70,14 +70,25 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.start()
         yield client
     finally:
-        with suppress(Exception):
-            await asyncio.wait_for(client.close(), STOP_TIMEOUT)
+        await _ended(client.close())
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client, within `STOP_TIMEOUT` and whatever state it is in."""
-    with suppress(Exception):
-        await asyncio.wait_for(client.stop(), STOP_TIMEOUT)
+    await _ended(client.stop())
+
+
+async def _ended(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it, at most `STOP_TIMEOUT`; whatever it raises is of no interest.
+
+    In a task of its own: with the brokers away, aiokafka lets out the CancelledError of tasks that it cancelled, and
+    whoever stops the client would take it for theirs.
+    """
+    task = asyncio.create_task(work)
+    await asyncio.wait((task,), timeout=STOP_TIMEOUT)
+    if task.done() and not task.cancelled():
+        task.exception()
+    task.cancel()
 
 
 @asynccontextmanager
