@@ -105,3 +105,27 @@ async def test_a_frozen_broker_with_a_worker_killed_meanwhile_changes_nothing(
             worker.start()
         await publishing
         await _checked(job, expected)
+
+
+@pytest.mark.timeout(400)
+async def test_workers_stopped_in_turn_repeat_nothing(
+    kafka: Cluster, prefix: str, shared_data: Path, tmp_path: Path
+) -> None:
+    job = Job(kafka.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
+    expected = job.offline("--model", "none")
+    job.create_topics()
+    with Workers(kafka.bootstrap, prefix, tmp_path, FAST) as workers:
+        enrich, alert = _start(workers, job)
+        publishing = asyncio.create_task(_published(job, seconds=20))
+        turn = 0
+        while not publishing.done():
+            await asyncio.sleep(3)
+            worker = (*enrich, *alert)[turn % 4]
+            assert await asyncio.to_thread(worker.stop) == 0
+            worker.start()
+            turn += 1
+        await publishing
+        assert turn >= 4
+        await job.settled(timeout=150)
+        outcome = await job.outcome()
+        outcome.check(expected=expected, bad=job.bad, repeats=False)
