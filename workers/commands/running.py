@@ -27,7 +27,7 @@ class _Heard(logging.Handler):
     last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        self.last = record.getMessage().rstrip(" :")
 
 
 def run(work: Coroutine[Any, Any, T], *, limit: float | None = None) -> T:
@@ -45,7 +45,7 @@ def run(work: Coroutine[Any, Any, T], *, limit: float | None = None) -> T:
     except KafkaError as error:
         raise CommandFailed(_said(error, heard.last)) from None
     except TimeoutError:
-        raise CommandFailed("Kafka: no answer in time") from None
+        raise CommandFailed(f"Kafka does not answer in time{f': {heard.last}' if heard.last else ''}") from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
         raise typer.Exit from None

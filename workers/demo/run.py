@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from rich.console import Console
 
 from alerts import watchlist as lists
@@ -106,12 +106,17 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
         return
     own = f"{settings.prefix}-demo-{secrets.token_hex(3)}"
     settings = settings.model_copy(update={"prefix": own, "group": own})
+    reachable = True
     try:
         await admin.create(settings, partitions=PARTITIONS, more={SHOWN: 1})
         yield settings
+    except KafkaConnectionError:
+        reachable = False
+        raise
     finally:
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(_removed(settings), CLEAN_UP_TIMEOUT)
+        if reachable:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(_removed(settings), CLEAN_UP_TIMEOUT)
 
 
 async def _removed(settings: Settings) -> None:
