@@ -158,4 +158,4 @@ def _headline(alert: Alert, note: str) -> Table:
 
 
 def _indented(text: Text) -> Padding:
-    return Padding(text, (0, 0, 0, 2))
+    return Padding(text, (0, 0, 0, 2), expand=False)

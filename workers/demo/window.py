@@ -34,7 +34,7 @@ class Window:
     """Admits records while there is room for them and for all that they may become.
 
     `desks` gives the most hits that an article can make; `behind` looks at the broker; `came_out` tells whether the
-    article of a place is on a topic of results, and has been read from there.
+    article of a place is on a topic of results, and has been read from there; `pause` waits between two looks.
     """
 
     def __init__(
@@ -43,10 +43,12 @@ class Window:
         desks: Callable[[], int],
         behind: Callable[[], Awaitable[Behind]],
         came_out: Callable[[Place], bool],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._desks = desks
         self._behind = behind
         self._came_out = came_out
+        self._pause = pause
         self._open: dict[Place, int] = {}
         self._next: dict[int, int] = {}
         self._waiting = 0
@@ -61,7 +63,7 @@ class Window:
         while not self._room(size):
             await self._look()
             if not self._room(size):
-                await asyncio.sleep(_POLL)
+                await self._pause(_POLL)
 
     def published(self, place: Place, size: int) -> None:
         """A record has been acknowledged there."""
