@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts import sinks
 from alerts.sinks import Sink
@@ -23,7 +23,7 @@ from workers.stream import kafka
 from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
 from workers.stream.publisher import Publisher
-from workers.stream.retry import keep_running
+from workers.stream.session import cancelled, keep_running, probe, require_topics
 from workers.stream.unordered import Unordered
 from workers.stream.watchdog import Watchdog
 
@@ -33,8 +33,6 @@ WAITING_BYTES = 64 * 1024 * 1024
 # Membership is by heartbeats, and a stalled process is ended by its watchdog: a full route that does not poll while
 # its sink is down for hours must not lose its place. (The largest value that the client takes.)
 MAX_POLL_INTERVAL_MS = 2**31 - 1
-PROBE_INTERVAL = 2.0
-PROBE_TIMEOUT = 10.0
 STALLED_AFTER = 120.0
 
 SETTLED_BEFORE = Result("settled_before")
@@ -74,7 +72,7 @@ async def run(
             asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)),
             asyncio.create_task(_measure(couriers, metrics, beat)),
         ]
-        stack.push_async_callback(_cancelled, background)
+        stack.push_async_callback(cancelled, background)
         await _all(courier.run() for courier in couriers)
 
 
@@ -141,7 +139,7 @@ class Courier:
             kafka.running(kafka.producer(settings)) as producer,
             kafka.running(kafka.consumer(settings, group, max_poll_interval_ms=MAX_POLL_INTERVAL_MS)) as consumer,
         ):
-            await self._require_topics(consumer)
+            await require_topics(consumer, self._topics())
             self._producer = producer
             self._ahead = Ahead(consumer)
             self._lanes.clear()
@@ -156,12 +154,15 @@ class Courier:
                 keep_ahead=True,
             )
             end = asyncio.Event()
-            background = [asyncio.create_task(work) for work in (self._probe(consumer, producer), self._drained(end))]
+            background = [
+                asyncio.create_task(probe(consumer, producer, reached=self._lag, away=self._wait)),
+                asyncio.create_task(self._drained(end)),
+            ]
             try:
                 await self.loop.run([self._topic], end)
             finally:
                 self.loop = self._producer = None
-                await _cancelled(background)
+                await cancelled(background)
 
     def _limits(self) -> Limits:
         deliver = self._settings.deliver
@@ -188,14 +189,10 @@ class Courier:
         await asyncio.gather(*(lane.abandon(self._settings.deliver.drain) for lane in self._lanes))
         end.set()
 
-    async def _require_topics(self, consumer: Any) -> None:
-        needed = [self._topic, self._settings.topic("dead-letters")]
-        if isinstance(self.sink, sinks.Kafka):
-            needed.append(self.sink.topic)
-        there = await consumer.topics()
-        missing = [topic for topic in needed if topic not in there]
-        if missing:
-            raise TransientError(f"no topic {', '.join(missing)} (ours are made by: wirewatch topics create)")
+    def _topics(self) -> list[str]:
+        """The topics that must be there."""
+        copy = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
+        return [self._topic, self._settings.topic("dead-letters"), *copy]
 
     async def _publish(self, topic: str, key: bytes | None, value: bytes) -> None:
         """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
@@ -208,21 +205,9 @@ class Courier:
             raise InvalidRecord("refused", f"topic {topic}: {error}") from error
         self._sent(topic)
 
-    async def _probe(self, consumer: Any, producer: Any) -> None:
-        """Ask the brokers every few seconds: for the lag, and whether they can be reached at all."""
-        while True:
-            try:
-                assigned = consumer.assignment()
-                ends = await asyncio.wait_for(consumer.end_offsets(assigned), PROBE_TIMEOUT) if assigned else {}
-                await asyncio.wait_for(producer.client.fetch_all_metadata(), PROBE_TIMEOUT)
-            except (KafkaError, TimeoutError) as error:
-                self._wait(f"no answer from the brokers: {error!r}")
-            else:
-                self._waiting = None
-                self._lag(ends)
-            await asyncio.sleep(PROBE_INTERVAL)
-
-    def _lag(self, ends: dict[TopicPartition, int]) -> None:
+    def _lag(self, ends: Mapping[TopicPartition, int]) -> None:
+        """The brokers have answered: they have the partitions end there."""
+        self._waiting = None
         self._behind = False
         for tp, end in ends.items():
             books = self.loop.books(tp) if self.loop else None
@@ -318,11 +303,4 @@ async def _all(works: Any) -> None:
     try:
         await asyncio.gather(*tasks)
     finally:
-        await _cancelled(tasks)
-
-
-async def _cancelled(tasks: Sequence["asyncio.Task[Any]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(tasks)

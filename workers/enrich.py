@@ -2,18 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from alerts import watchlist as lists
 from alerts.watchlist import Watchlist
-from topics.errors import TransientError
 from workers import health
 from workers.article.options import Options, build
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
@@ -23,15 +20,12 @@ from workers.stream import kafka
 from workers.stream.consumer import Limits, Loop
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
-from workers.stream.retry import keep_running
+from workers.stream.session import cancelled, keep_running, probe, require_topics
 from workers.stream.sizing import pool_size
 from workers.stream.watchdog import Watchdog
 from workers.watchlist_files import WatchlistFiles
 
-PROBE_INTERVAL = 2.0
-PROBE_TIMEOUT = 10.0
-LOOP_STALLED = 30.0
-"""An event loop that has not run for so long, in seconds, has lost its place in the group: not live."""
+LOAD_INTERVAL = 0.25
 
 log = structlog.get_logger()
 
@@ -78,7 +72,7 @@ class Enrich:
         self._revision = ""
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
-        self._beat = time.monotonic()
+        self._beat = health.Beat(limit=settings.enrich.stalled_after)
         self._behind = False
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
@@ -95,13 +89,16 @@ class Enrich:
                     host=self._settings.host,
                     port=self._settings.port,
                     registry=self._metrics.registry,
-                    live=self.live,
+                    live=self.stalled,
                     ready=self.ready,
                 )
             )
             log.info("enrich", brokers=self._settings.brokers, inputs=self._settings.inputs, port=port)
-            background = [asyncio.create_task(work) for work in (files.watch(self._stopping), self._heart())]
-            stack.push_async_callback(_cancelled, background)
+            loop_delay = health.watch_loop(self._metrics.loop_delay_seconds.observe)
+            background = [
+                asyncio.create_task(work) for work in (files.watch(self._stopping), self._show_load(), loop_delay)
+            ]
+            stack.push_async_callback(cancelled, background)
             await keep_running(self._session, stopping=self._stopping, waiting=self._wait)
 
     # --- watchlists
@@ -128,17 +125,20 @@ class Enrich:
             kafka.running(kafka.producer(settings)) as producer,
             kafka.running(kafka.consumer(settings, f"{settings.group}-enrich")) as consumer,
         ):
-            await self._require_topics(consumer)
+            await require_topics(
+                consumer,
+                [*settings.inputs, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))],
+            )
             publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
             self._loop = Loop(
                 consumer, submit=self._submit, publish=publisher.publish, limits=self._limits(), observer=self
             )
-            probe = asyncio.create_task(self._probe(consumer, producer))
+            probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
             try:
                 await self._loop.run(settings.inputs, self._stopping)
             finally:
                 self._loop = None
-                await _cancelled([probe])
+                await cancelled([probing])
 
     def _limits(self) -> Limits:
         enrich = self._settings.enrich
@@ -150,14 +150,6 @@ class Enrich:
             drain=enrich.drain,
         )
 
-    async def _require_topics(self, consumer: Any) -> None:
-        settings = self._settings
-        there = await consumer.topics()
-        needed = [*settings.inputs, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))]
-        missing = [topic for topic in needed if topic not in there]
-        if missing:
-            raise TransientError(f"no topic {', '.join(missing)} (make them: wirewatch topics create)")
-
     async def _submit(self, batch: Sequence[Record]) -> list[Result]:
         started = time.perf_counter()
         results = await self._pool.submit(batch, self._revision)
@@ -165,22 +157,10 @@ class Enrich:
         self._metrics.stage_seconds.labels("queue").observe(max(0.0, time.perf_counter() - started - worked))
         return results
 
-    async def _probe(self, consumer: Any, producer: Any) -> None:
-        """Ask the brokers every few seconds: for the lag, and whether they can be reached at all."""
-        while True:
-            try:
-                assigned = consumer.assignment()
-                ends = await asyncio.wait_for(consumer.end_offsets(assigned), PROBE_TIMEOUT) if assigned else {}
-                await asyncio.wait_for(producer.client.fetch_all_metadata(), PROBE_TIMEOUT)
-            except (KafkaError, TimeoutError) as error:
-                self._wait(f"no answer from the brokers: {error!r}")
-            else:
-                self._waiting = None
-                self._measure(ends)
-            await asyncio.sleep(PROBE_INTERVAL)
-
-    def _measure(self, ends: dict[TopicPartition, int]) -> None:
+    def _measure(self, ends: Mapping[TopicPartition, int]) -> None:
+        """The brokers have answered: they have the partitions end there."""
         loop, metrics = self._loop, self._metrics
+        self._waiting = None
         if loop is None:
             return
         self._behind = False
@@ -200,34 +180,26 @@ class Enrich:
     def _wait(self, reason: str) -> None:
         self._waiting = reason
 
-    async def _heart(self) -> None:
-        """Shows that the event loop runs, and how late."""
+    async def _show_load(self) -> None:
+        """What is in flight, for ever; and the sign that the event loop runs."""
+        metrics = self._metrics
         while True:
-            due = time.monotonic() + 0.25
-            await asyncio.sleep(0.25)
-            self._beat = time.monotonic()
-            self._metrics.loop_delay_seconds.observe(max(0.0, self._beat - due))
+            self._beat.tick()
             loop = self._loop
-            self._metrics.in_flight.set(loop.records if loop else 0)
-            self._metrics.in_flight_bytes.set(loop.bytes if loop else 0)
-            self._metrics.paused_partitions.set(loop.paused if loop else 0)
+            metrics.in_flight.set(loop.records if loop else 0)
+            metrics.in_flight_bytes.set(loop.bytes if loop else 0)
+            metrics.paused_partitions.set(loop.paused if loop else 0)
+            await asyncio.sleep(LOAD_INTERVAL)
 
     def stalled(self) -> str | None:
         """Why this process is stuck for good: its event loop stands still, or its lag does while brokers answer."""
-        now, patience = time.monotonic(), self._settings.enrich.stalled_after
-        if now - self._beat > patience:
-            return f"the event loop has stood still for {now - self._beat:.0f} s"
+        if (late := self._beat.check()) is not None:
+            return late
         loop = self._loop
         if loop is None or self._waiting is not None or not self._behind:
             return None
-        idle = now - loop.progress_at
-        return f"lag, and no progress for {idle:.0f} s" if idle > patience else None
-
-    def live(self) -> str | None:
-        late = time.monotonic() - self._beat
-        if late > LOOP_STALLED:
-            return f"the event loop has stood still for {late:.0f} s"
-        return self.stalled()
+        idle = time.monotonic() - loop.progress_at
+        return f"lag, and no progress for {idle:.0f} s" if idle > self._settings.enrich.stalled_after else None
 
     def ready(self) -> str | None:
         if self._waiting is not None:
@@ -266,10 +238,3 @@ class Enrich:
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
             self._metrics.forget(tp.topic, tp.partition)
-
-
-async def _cancelled(tasks: Sequence["asyncio.Task[Any]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)

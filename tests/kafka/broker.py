@@ -102,7 +102,7 @@ class Broker:
     def format(self, cluster_id: str) -> subprocess.Popen[bytes]:
         """Begin to write the data folder's first records: `wait_formatted` waits for the end."""
         command = self._kafka.command(
-            "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config), heap="128m"
+            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._config), heap="128m"
         )
         return spawn(command, self.log)
 
