@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from topics.errors import ConfigError
@@ -45,7 +46,7 @@ async def publish(
     done = Published()
     room = asyncio.Semaphore(_IN_FLIGHT)
     clock = asyncio.get_running_loop().time
-    async with kafka.running(kafka.producer(settings)) as producer:
+    async with kafka.running(article_producer(settings)) as producer:
         if topic not in (await producer.client.fetch_all_metadata()).topics():
             raise ConfigError(f"no topic {topic} on {settings.brokers} (to make ours: wirewatch topics create)")
         started = clock()
@@ -70,6 +71,14 @@ async def publish(
             sending.add(task)
         await asyncio.gather(*sending)
     return done
+
+
+def article_producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer that goes on after a record that the broker refused for its size.
+
+    An idempotent one does not: its count is then one ahead of the broker's, and all that follows is refused, too.
+    """
+    return kafka.producer(settings, enable_idempotence=False)
 
 
 def key_of(value: bytes) -> bytes | None:

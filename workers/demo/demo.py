@@ -13,7 +13,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts.watchlist import Watchlist
 from topics.records import Alert
-from workers.commands.publishing import key_of
+from workers.commands.publishing import article_producer, key_of
 from workers.demo.children import Children
 from workers.demo.numbers import Numbers, unready
 from workers.demo.seen import Reader, Seen
@@ -90,7 +90,7 @@ class Demo:
             }
             async with (
                 Backlog(settings.brokers, groups) as backlog,
-                kafka.running(kafka.producer(settings)) as producer,
+                kafka.running(article_producer(settings)) as producer,
                 kafka.running(kafka.consumer(settings, fetch_max_wait_ms=20)) as consumer,
             ):
                 reader = Reader(consumer, settings, self._seen, partitions=PARTITIONS)
