@@ -45,7 +45,7 @@ def publish_command(
         )
     print(f"{done.records} articles published to {name} on {chosen.brokers}", file=sys.stderr)
     if done.refused:
-        lines = ", ".join(map(str, done.refused[:_SHOWN])) + (" …" if len(done.refused) > _SHOWN else "")
+        lines = ", ".join(map(str, sorted(done.refused)[:_SHOWN])) + (" …" if len(done.refused) > _SHOWN else "")
         print(f"too large for the topic, {len(done.refused)} not published: lines {lines}", file=sys.stderr)
         raise typer.Exit(EXIT_PROBLEMS)
 
