@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from topics.codec import decode_raw, encode
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers.commands.publishing import key_of
 from workers.demo.numbers import Numbers
+from workers.demo.run import free_port
 from workers.demo.seen import SHOWN, Seen
 from workers.demo.show import Counters, Screen
 from workers.demo.stream import items, paced
@@ -278,3 +280,11 @@ def test_the_counters_and_urls_fit_on_three_lines(width: int) -> None:
     assert "56 articles" in shown
     assert "http://127.0.0.1:9464/metrics (enrich)" in shown
     assert all(len(line.strip("\r")) <= width for line in shown.splitlines() if "\x1b" not in line)
+
+
+def test_a_port_that_is_taken_is_left_alone() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert free_port(port) not in (0, port)
+    assert free_port(port) == port

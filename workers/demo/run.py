@@ -153,14 +153,14 @@ def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
 
 
 def _urls() -> Mapping[str, str]:
-    return {worker: f"http://127.0.0.1:{_free(port)}/metrics" for worker, port in PORTS.items()}
+    return {worker: f"http://127.0.0.1:{free_port(port)}/metrics" for worker, port in PORTS.items()}
 
 
 def _port(url: str) -> int:
     return int(url.rpartition(":")[2].partition("/")[0])
 
 
-def _free(port: int) -> int:
+def free_port(port: int) -> int:
     """The port if nobody listens there, else one that the system chooses."""
     for candidate in (port, 0):
         with suppress(OSError), socket.socket() as taken:

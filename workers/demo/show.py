@@ -18,6 +18,8 @@ from topics.records import Alert
 
 _WIDEST = 110
 """Columns of running text: longer lines are hard to read."""
+_ECHO = 5
+"""Columns left free at the bottom for what the terminal echoes there (^C): a line more, and all would move."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ class Screen:
         width = self._console.width
         lines = (self._counts(width), Text(f" {self._status}", "cyan"), Text(f" {self._where(width)}", "dim"))
         for line in lines:
-            line.no_wrap, line.overflow = True, "ellipsis"
+            line.truncate(width - _ECHO, overflow="ellipsis")
         return Group(Text("─" * min(_WIDEST, width), "dim"), *lines)
 
     def _counts(self, width: int) -> Text:
@@ -138,7 +140,7 @@ class Screen:
     def _where(self, width: int) -> str:
         """The URLs of /metrics, all whole where there is room, else the first and the others' ports."""
         whole = "  ".join(f"{url} ({worker})" for worker, url in self._urls.items())
-        if len(whole) < width:
+        if len(whole) < width - _ECHO:
             return whole
         first, *others = self._urls.items()
         ports = (f":{url.rpartition(':')[2].partition('/')[0]} ({worker})" for worker, url in others)
