@@ -8,7 +8,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -27,6 +28,7 @@ _CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
+_REMEMBERED = 1000
 _Event = MutableMapping[str, Any]
 
 
@@ -55,10 +57,33 @@ def setup(*, format: str = "auto", level: str = "info", stream: TextIO | None = 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_last(text=text)],
         )
     )
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _quiet(logging.getLevelNamesMapping()[level.upper()])
+
+
+class Repeats(logging.Filter):
+    """Lets a library say the same once in `every` seconds: with the brokers away, aiokafka says it ten times a second."""
+
+    def __init__(self, *, every: float = 10.0, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every = every
+        self._now = now
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.split(".")[0] not in LIBRARIES:
+            return True
+        said = (record.name, record.getMessage())
+        now = self._now()
+        if now - self._said.get(said, -self._every) < self._every:
+            return False
+        if len(self._said) >= _REMEMBERED:
+            self._said.clear()
+        self._said[said] = now
+        return True
 
 
 def _quiet(level: int) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers import logs
+from workers.logs import Repeats
 
 
 class Terminal(io.StringIO):
@@ -129,3 +130,17 @@ def test_a_second_setup_replaces_the_first() -> None:
     structlog.get_logger().info("once")
     assert first.getvalue() == ""
     assert len(second.getvalue().splitlines()) == 1
+
+
+def test_a_library_says_the_same_once_in_a_while() -> None:
+    now = 0.0
+    repeats = Repeats(every=10.0, now=lambda: now)
+
+    def passes(name: str, message: str) -> bool:
+        return repeats.filter(logging.LogRecord(name, logging.ERROR, "", 0, message, None, None))
+
+    assert [passes("aiokafka.conn", "away") for _ in range(3)] == [True, False, False]
+    assert passes("aiokafka.conn", "something else")
+    assert [passes("workers.enrich", "ours") for _ in range(2)] == [True, True]
+    now = 10.0
+    assert passes("aiokafka.conn", "away")
