@@ -65,7 +65,7 @@ def setup(*, format: str = "auto", level: str = "info", stream: TextIO | None = 
 
 
 class Repeats(logging.Filter):
-    """Lets a library say the same once in `every` seconds: with the brokers away, aiokafka says it ten times a second."""
+    """Lets a library say the same once in `every` seconds: with brokers away, aiokafka says it ten times a second."""
 
     def __init__(self, *, every: float = 10.0, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
