@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from types import TracebackType
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -72,14 +73,27 @@ class WorkerProcess:
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Until /readyz says so."""
+        self._wait(lambda: self._status("readyz") == 200, timeout, "ready")
+
+    def wait_up(self, timeout: float = 60) -> None:
+        """Until it answers at all."""
+        self._wait(lambda: self._status("livez") is not None, timeout, "up")
+
+    def _status(self, path: str) -> int | None:
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+                status: int = answer.status
+                return status
+        except HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(f"not ready within {timeout} s:\n{self.tail()}")
+        while not done():
+            assert time.monotonic() < deadline, f"not {what} within {timeout} s:\n{self.tail()}"
+            time.sleep(0.1)
 
     def tail(self, characters: int = 3000) -> str:
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else "(no log)"

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 from contextlib import suppress
 
 import faust
@@ -17,6 +16,7 @@ from workers.alert_log import MAX_BATCH_BYTES, Topics
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.stopping import stopping_by_signal
 from workers.stream import kafka
 from workers.supervisor import follow_supervisor
 
@@ -47,6 +47,13 @@ async def _connected(settings: Settings, topics: Topics, stopping: asyncio.Event
             wait = min(RETRY_MAX, wait * 2)
 
 
+async def _start(stage: Stage, app: faust.App, producer: AIOKafkaProducer) -> None:
+    await producer.start()
+    stage.connect()
+    faust_app.seek_back(app, stage.place)
+    await faust_app.start(app)
+
+
 async def _fold(
     stage: Stage,
     app: faust.App,
@@ -60,13 +67,15 @@ async def _fold(
     await _connected(settings, stage.topics, stopping)
     if stopping.is_set():
         return
-    await producer.start()
-    stage.connect()
-    faust_app.seek_back(app, stage.place)
+    starting = asyncio.create_task(_start(stage, app, producer))
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # the brokers went while it started: there is nothing to drain
+        return
+    await starting
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
     tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay)]
-    await faust_app.start(app)
-    await stopping.wait()
+    await told
     log.info("draining", seconds=settings.alert.drain)
     with suppress(TimeoutError):
         async with asyncio.timeout(settings.alert.drain):
@@ -79,9 +88,7 @@ async def _fold(
 
 async def run(settings: Settings, metrics: Metrics) -> None:
     """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = stopping_by_signal(drain=settings.alert.drain, end=end_process)
     app = faust_app.app(settings, f"{settings.group}-alert")
     # Batches are made whole by us: nothing is gained by waiting for more.
     producer = kafka.producer(settings, linger_ms=0, compression_type="lz4", max_batch_size=MAX_BATCH_BYTES)

@@ -4,8 +4,6 @@ What a command needs is imported when it runs: see `workers.commands.options`.
 """
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -77,7 +75,7 @@ def supervised(chosen: "Settings") -> NoReturn:
     raise typer.Exit(supervise([sys.executable, "-m", "workers.cli", *arguments, "--no-supervise"]))
 
 
-def serve(chosen: "Settings", worker: Worker, *, supervise: bool) -> None:
+def serve(chosen: "Settings", worker: Worker, *, drain: float, supervise: bool) -> None:
     """Run a worker until SIGTERM or SIGINT; a second signal ends it at once."""
     if supervise:
         supervised(chosen)
@@ -85,6 +83,7 @@ def serve(chosen: "Settings", worker: Worker, *, supervise: bool) -> None:
 
     from workers import logs
     from workers.metrics import Metrics
+    from workers.stopping import stopping_by_signal
     from workers.stream.pool import PoolBroken
     from workers.supervisor import follow_supervisor
 
@@ -92,15 +91,7 @@ def serve(chosen: "Settings", worker: Worker, *, supervise: bool) -> None:
     restarts = follow_supervisor()
 
     async def main() -> None:
-        stopping = asyncio.Event()
-
-        def stop() -> None:
-            if stopping.is_set():
-                os._exit(130)
-            stopping.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop)
+        stopping = stopping_by_signal(drain=drain)
         metrics = Metrics(CollectorRegistry())
         metrics.restarts.inc(restarts)
         await worker(chosen, metrics, stopping)
@@ -144,7 +135,7 @@ def enrich(
 
         await Enrich(chosen, metrics=metrics, stopping=stopping).run()
 
-    serve(chosen, worker, supervise=supervise)
+    serve(chosen, worker, drain=chosen.enrich.drain, supervise=supervise)
 
 
 @app.command()
@@ -183,7 +174,7 @@ def deliver(
     from workers import deliver as worker
 
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
-    serve(chosen, worker.run, supervise=supervise)
+    serve(chosen, worker.run, drain=chosen.deliver.drain, supervise=supervise)
 
 
 app.command("demo", epilog="Example: wirewatch demo --watchlist mine.yaml   (edit and save mine.yaml while it runs)")(
