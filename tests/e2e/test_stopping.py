@@ -58,5 +58,5 @@ async def test_workers_end_in_time_with_the_broker_away(
         assert time.monotonic() - began < len(codes) * (DRAIN + GRACE + 2)
         # multiprocessing's resource tracker goes when it notices that its parent went.
         async with asyncio.timeout(5):
-            while not all(_group_is_gone(worker.pid) for worker in workers.all):
+            while not all(_group_is_gone(worker.pid) for worker in workers.all):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.05)
