@@ -32,15 +32,17 @@ async def check_topics(consumer: AIOKafkaConsumer, topics: Topics) -> None:
         raise ConfigError(f"hits, alerts and stories must have the same number of partitions: {found}")
 
 
-async def _connected(settings: Settings, topics: Topics, stopping: asyncio.Event) -> None:
+async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) -> None:
     """Wait until brokers answer; then raise ConfigError if the topics are not as they must be."""
     wait = RETRY_MIN
     while not stopping.is_set():
         try:
             async with kafka.running(kafka.consumer(settings)) as consumer:
-                await check_topics(consumer, topics)
+                await check_topics(consumer, stage.topics)
+                stage.away = None
                 return
         except (KafkaError, TimeoutError, OSError) as error:
+            stage.away = f"the brokers at {settings.brokers} do not answer: {error}"
             log.warning("brokers_away", brokers=settings.brokers, error=repr(error), retry_in=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), wait)
@@ -64,7 +66,7 @@ async def _fold(
 ) -> None:
     # From the start: with brokers away it waits, and is alive.
     tasks = [asyncio.create_task(stage.watch())]
-    await _connected(settings, stage.topics, stopping)
+    await _connected(settings, stage, stopping)
     if stopping.is_set():
         return
     starting = asyncio.create_task(_start(stage, app, producer))

@@ -11,7 +11,7 @@ from topics.records import Alert, Hit, HitRecord
 from topics.stories import CURSOR_KEY, Cursor, story_key
 from workers.alert_log import Entry, Mark, Restored
 from workers.dead_letters import dead_letter
-from workers.messages import Output, Record
+from workers.messages import TRACE, Output, Record
 
 ORIGIN = "wirewatch.hit"
 """Header of an alert, for diagnosis: topic/partition/offset of the hit."""
@@ -106,12 +106,13 @@ class Part:
 
     def _note(self, done: Step, mark: Mark, message: Record, work: Work) -> None:
         origin = (ORIGIN, f"{message.topic}/{message.partition}/{message.offset}".encode())
+        trace = tuple(header for header in message.headers if header[0] in TRACE)
         for index, alert in enumerate(done.alerts):
             if (mark.offset, index) in self._published:
                 self._published.discard((mark.offset, index))
                 work.repeated += 1
                 continue
-            work.alerts.append(Entry(alert.desk.encode(), encode(alert), (origin, mark.header(index))))
+            work.alerts.append(Entry(alert.desk.encode(), encode(alert), (origin, mark.header(index), *trace)))
             work.published.append(alert)
         for change in done.changes:
             key = story_key(change.desk, change.id)

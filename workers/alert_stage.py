@@ -74,6 +74,8 @@ class Stage:
     ) -> None:
         self.topics = Topics(settings.topic("hits"), settings.topic("alerts"), settings.topic("stories"))
         self.parts: dict[int, Part] = {}
+        self.away: str | None = None
+        """Why the brokers could not be reached when it started; None once they were."""
         self.pulse = Pulse(FROZEN * settings.kafka.session_timeout)
         self.beat = Beat(limit=LIVE)
         self._app = app
@@ -232,6 +234,8 @@ class Stage:
 
     def unready(self) -> str | None:
         """Why it does not fold; None when it does, or stands by with no partition."""
+        if self.away is not None:
+            return self.away
         if self._generation is None:
             return "no assignment yet, or its state is being read back"
         if time.monotonic() - self._reached > MEASURE + REACHABLE:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+TRACE = ("traceparent", "tracestate")
+"""Headers that are carried from a record to all that comes of it (W3C Trace Context)."""
+
 Headers = tuple[tuple[str, bytes | None], ...]
 
 

@@ -314,6 +314,15 @@ def test_an_alert_names_its_desk_as_key_and_its_hit_in_a_header() -> None:
     assert dict(entry.headers)["wirewatch.hit"] == b"news.hits/0/0"
 
 
+def test_an_alert_carries_the_trace_of_its_hit() -> None:
+    target, work = part(), Work()
+    trace = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    target.fold(message(0, hit())._replace(headers=(("other", b"x"), trace)), work)
+    (entry,) = work.alerts
+    assert trace in entry.headers
+    assert "other" not in dict(entry.headers)
+
+
 def test_a_story_changed_twice_is_written_once_in_its_last_form() -> None:
     target, work = part(), Work()
     target.fold(message(0, hit()), work)

@@ -20,6 +20,15 @@ MAX_ENTITIES = 20
 MAX_TERMS = 30
 _MIN_WORD = 4
 
+_COMMON = frozenset(
+    """
+    about after again against also among another because been before being between both could does down during each
+    even first from have having here into just last like made make many more most much must next only other over said
+    says same should since some still such than that their them then there these they this those through under until
+    very week well were what when where which while will with would year years your
+    """.split()  # noqa: SIM905  # a list of ninety words is easier to read so
+)
+
 R = TypeVar("R", bound=Record)
 
 
@@ -126,9 +135,9 @@ def _entities(mentions: tuple[Mention, ...]) -> tuple[str, ...]:
 
 
 def _terms(text: str) -> tuple[str, ...]:
-    """The words that occur most, the first first among equals."""
+    """The words that occur most, but for those that are in every text; the first first among equals."""
     words = (word.strip(".,;:!?\"'“”‘’()[]") for word in text[:20_000].casefold().split())
-    counts = Counter(word[:60] for word in words if len(word) >= _MIN_WORD)
+    counts = Counter(word[:60] for word in words if len(word) >= _MIN_WORD and word not in _COMMON)
     return tuple(word for word, _ in counts.most_common(MAX_TERMS))
 
 

@@ -23,12 +23,11 @@ from workers.article.options import Options
 from workers.article.outputs import Understood, enriched_results
 from workers.article.text import clean, clean_title
 from workers.dead_letters import dead_letter
-from workers.messages import DEAD_LETTERED, ENRICHED, FILTERED, Output, Record, Result
+from workers.messages import DEAD_LETTERED, ENRICHED, FILTERED, TRACE, Output, Record, Result
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 7_258_118_400_000  # the year 2200, in milliseconds: no broker is that wrong by accident
 _NO_ARTICLE = RawArticle()
-_CARRIED = ("traceparent", "tracestate")
 _ENGLISH = ("en", "und")
 
 
@@ -183,7 +182,7 @@ class Pipeline:
             origin=Origin(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=work.seen_at),
             model=self._recogniser.name,
             watchlists=self._watchlists,
-            headers=tuple(header for header in record.headers if header[0] in _CARRIED),
+            headers=tuple(header for header in record.headers if header[0] in TRACE),
         )
 
 
@@ -204,5 +203,5 @@ def _withdrawn(work: _Work) -> Output:
         title=clean_title(article.title or "").text or None,
         source=article.source,
     )
-    carried = tuple(header for header in work.record.headers if header[0] in _CARRIED)
+    carried = tuple(header for header in work.record.headers if header[0] in TRACE)
     return Output("hits", None, codec.encode(record), carried, every=True)
