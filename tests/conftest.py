@@ -10,9 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kafka import broker, jars
 from tests.kafka.broker import Cluster
+
+# A busy machine is slow, and that is nobody's defect.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 KafkaFactory = Callable[..., Cluster]
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
