@@ -116,6 +116,12 @@ class Settings(BaseSettings):
             raise ValueError("expected HOST:PORT, or several of them with commas between")
         return brokers
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _not_a_service(cls, value: Any) -> Any:
+        # Kubernetes sets WIREWATCH_PORT=tcp://… in every pod beside a service that is called wirewatch.
+        return 0 if isinstance(value, str) and value.startswith("tcp://") else value
+
     def topic(self, role: str) -> str:
         """The name of one of our topics (`topics.catalog.TOPICS`) under the prefix."""
         return TOPICS[role].name(self.prefix)

@@ -1,0 +1,47 @@
+"""Where settings come from, and which source wins."""
+
+from pathlib import Path
+
+import pytest
+
+from topics.errors import ConfigError
+from workers.settings import load
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_flag_wins_over_the_environment_over_secrets_over_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "wirewatch.toml").write_text('brokers = "file:1"\nprefix = "file"\ngroup = "file"\nmodel = "file"\n')
+    secrets = folder / "secrets"
+    secrets.mkdir()
+    for name in ("brokers", "prefix", "group"):
+        (secrets / f"wirewatch_{name}").write_text("secret" if name != "brokers" else "secret:1")
+    monkeypatch.setenv("WIREWATCH_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("WIREWATCH_BROKERS", "environment:1")
+    monkeypatch.setenv("WIREWATCH_PREFIX", "environment")
+    found = load(brokers="flag:1")
+    assert (found.brokers, found.prefix, found.group, found.model) == ("flag:1", "environment", "secret", "file")
+
+
+def test_parts_of_a_table_come_from_different_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "wirewatch.toml").write_text("[enrich]\nbatch = 4\ndrain = 3\n")
+    monkeypatch.setenv("WIREWATCH_ENRICH__DRAIN", "7")
+    found = load(enrich={"processes": 2}).enrich
+    assert (found.batch, found.drain, found.processes) == (4, 7.0, 2)
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_port(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIREWATCH_PORT", "tcp://10.0.0.1:9464")
+    monkeypatch.setenv("WIREWATCH_SERVICE_HOST", "10.0.0.1")
+    assert load().port == 0
+    monkeypatch.setenv("WIREWATCH_PORT", "nonsense")
+    with pytest.raises(ConfigError, match="WIREWATCH_PORT"):
+        load()
