@@ -12,7 +12,8 @@ from aiokafka import TopicPartition
 from alerts import watchlist as lists
 from alerts.watchlist import Watchlist
 from workers import health
-from workers.article.options import Options, build
+from workers.article.build import build
+from workers.article.options import Options
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings

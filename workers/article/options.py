@@ -1,15 +1,6 @@
-"""What the enrich step is told, and how a pool process makes it.
-
-Kept apart from the step itself: the processes that only hand out work need not load what does it.
-"""
+"""What the enrich step is told."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from workers.messages import Record
-
-if TYPE_CHECKING:
-    from workers.article.pipeline import Pipeline
 
 NONE = "none"
 """The model's name that means: no model, the gazetteer and the watchlists only."""
@@ -26,13 +17,3 @@ class Options:
     on_null: str = "dead-letter"
     max_alert_age: float = 6 * 3600.0
     max_output_bytes: int = 1_000_000
-
-
-def build(options: Options) -> "Pipeline":
-    """The enrich step with everything loaded. Raises ConfigError for a model that cannot be."""
-    from workers.article.pipeline import Pipeline
-
-    pipeline = Pipeline(options)
-    # What the first article would load (a language model, an HTML parser) costs seconds of nobody's time budget.
-    pipeline([Record("", 0, 0, 1, None, b'{"body": "<p>The minister met Scott Bessent in Geneva.</p>"}')])
-    return pipeline
