@@ -1,5 +1,6 @@
 """The pool survives whatever an article does to one of its processes, and gives up that article only."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -68,6 +69,17 @@ async def test_a_process_killed_from_outside_costs_nothing(pool: Pool) -> None:
         os.kill(pid, signal.SIGKILL)
         results = await pool.submit(_batch(b"a", b"b"), "1")
         assert [_value(result) for result in results] == [b"a|w1", b"b|w1"]
+
+
+async def test_processes_that_were_killed_while_idle_cost_nothing(pool: Pool, restarts: list[str]) -> None:
+    """As by the kernel's out-of-memory killer, which takes whom it likes."""
+    for pid in {child.pid for child in multiprocessing.active_children()}:
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    for _ in range(2):
+        results = await pool.submit(_batch(b"a"), "1")
+        assert [_value(result) for result in results] == [b"a|w1"]
+    assert set(restarts) == {"crash"}
 
 
 async def test_every_task_is_matched_with_the_revision_that_it_names(pool: Pool) -> None:

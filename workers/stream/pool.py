@@ -184,8 +184,9 @@ class _Keeper:
 
     def _do(self, task: _Task) -> list[Result]:
         """Raises TaskFailed, with a fresh process in the place of the one that failed."""
+        self._hand_over(task)
         try:
-            reply = self._ask(task)
+            reply = self._answer(task)
         except TaskFailed as failure:
             self._replace(failure.reason)
             raise
@@ -196,11 +197,21 @@ class _Keeper:
             raise reply
         return reply
 
-    def _ask(self, task: _Task) -> "list[Result] | TaskFailed":
+    def _hand_over(self, task: _Task) -> None:
+        """Give the task to a process that begins it. One that was killed while it was idle is not the task's fault."""
+        while not self._closing:
+            news = self._watchlists[task.revision] if task.revision != self._revision else None
+            try:
+                self._pipe.send(Job(task.batch, task.revision, news))
+                self._pipe.recv()  # BEGUN
+                return
+            except (OSError, EOFError):
+                self._replace("crash")
+        raise TaskFailed("crash", "the pool is closing")
+
+    def _answer(self, task: _Task) -> "list[Result] | TaskFailed":
         """The process's answer: results, or what its Step raised. Raises TaskFailed where there is none."""
-        news = self._watchlists[task.revision] if task.revision != self._revision else None
         try:
-            self._pipe.send(Job(task.batch, task.revision, news))
             if not self._pipe.poll(self._time_budget):
                 raise TaskFailed("timeout", f"over the time budget of {self._time_budget:g} s")
             kind, answer = self._pipe.recv()

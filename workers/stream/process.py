@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from workers.messages import Record, Result
 
 READY = "ready"
+BEGUN = "begun"
 FAILED = "failed"
 MEMORY = "memory"
 _PR_SET_PDEATHSIG = 1
@@ -55,6 +56,8 @@ def serve(pipe: "Connection[Any, Any]", build: Build, memory_limit: int, parent:
             job = pipe.recv()
         except EOFError:
             return
+        # Whoever is killed before this was not killed by the batch.
+        pipe.send((BEGUN, None))
         pipe.send(_answered(step, job))
 
 
