@@ -216,6 +216,8 @@ class Courier:
                 self._metrics.delivery_lag.labels(self.name, str(tp.partition)).set(lag)
                 self._behind |= end > books.position
                 self.unaccounted[tp] = books.unaccounted
+        if self.loop is not None and not self._behind:
+            self.loop.idle()
 
     # --- health
 

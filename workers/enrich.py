@@ -175,6 +175,8 @@ class Enrich:
             metrics.lag.labels(*labels).set(max(0, end - books.committed))
             metrics.unaccounted.labels(*labels).set(books.unaccounted)
             self._behind |= end > books.committed
+        if not self._behind:
+            loop.idle()
 
     # --- health
 

@@ -110,3 +110,25 @@ async def test_hostile_records_neither_stall_nor_get_lost(kafka: Cluster, prefix
         (None, None, b"empty_value"),
     ]
     assert list(dead[0].headers[:2]) == odd
+
+
+@pytest.mark.timeout(120)
+async def test_a_topic_written_in_transactions_is_read_to_its_end(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    """The marker after a transaction has an offset and no record: neither lag nor anything unaccounted is left."""
+    raw = f"{prefix}.raw"
+    run_command("topics", "create", "--brokers", kafka.bootstrap, "--prefix", prefix, "--partitions", "1")
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=prefix) as producer:
+        for number in range(3):
+            async with producer.transaction():
+                await producer.send_and_wait(raw, _article(f"in-{number}"))
+    with Workers(kafka.bootstrap, prefix, tmp_path) as workers:
+        (enrich,) = workers.start("enrich", "--model", "none", "--processes", "1")
+        async with asyncio.timeout(60), Backlog(kafka.bootstrap, {f"{prefix}-enrich": [raw]}) as backlog:
+            await backlog.wait()
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(enrich.total, "wirewatch_committed_offset") < 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        assert enrich.total("wirewatch_lag_records") == 0
+        assert enrich.total("wirewatch_unaccounted") == 0
+        assert enrich.stop() == 0
+    assert len(await whole_topic(kafka.bootstrap, f"{prefix}.enriched")) == 3

@@ -5,7 +5,7 @@ The event loop only moves bytes, and heartbeats live on it. Nothing here knows w
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -112,12 +112,15 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         if self.records >= self._limits.records or self.bytes >= self._limits.bytes:
             await asyncio.sleep(FETCH_WAIT / 20)
         else:
-            self._take(await self._fetch())
-            await self._balance()
+            fetched = await self._fetch()
+            if fetched is not None:
+                self._take(fetched)
+                await self._balance(fetched.keys())
         if self._now() - self._last_commit >= self._limits.commit_interval:
             await self.commit()
 
-    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]] | None:
+        """The next records; None where those that came were dropped, and positions say nothing for now."""
         room = self._limits.records - self.records
         try:
             fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
@@ -127,9 +130,9 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             log.warning("a header's name is no UTF-8: parsing leniently from now on", error=str(error))
             lenient.install()
             await self._fetch_again()
-            return {}
+            return None
         # A rebalance that began while these were on their way: they will be fetched again by whoever gets them.
-        return {} if self._rebalancing else fetched
+        return None if self._rebalancing else fetched
 
     async def _fetch_again(self) -> None:
         """Go back to what was taken last: the failed fetch has lost what it had of other partitions."""
@@ -153,19 +156,29 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             for batch in _batches(records, self._limits.batch):
                 self._lanes[tp].add(batch)
 
-    async def _balance(self) -> None:
-        """Hold the consumer's own positions against the ledger."""
+    async def _balance(self, fetched: Collection[TopicPartition]) -> None:
+        """Hold the consumer's own positions against the ledger.
+
+        Where the consumer has gone on without handing out a record, there was none: the markers of transactions, or
+        the end of a compacted batch. Were they not settled, the partition would never seem read to its end.
+        """
         for tp in self._consumer.assignment():
             if not self.ledger.holds(tp):
                 continue
             # Returns without a pause for a partition that was fetched from, so no record slips in between.
             position = await self._consumer.position(tp)
             if self.ledger.holds(tp):
+                if tp not in fetched:
+                    self.ledger.skip_to(tp, position)
                 self._books[tp] = Books(
                     position=position,
                     committed=self.ledger.base(tp),
                     unaccounted=self.ledger.unaccounted(tp, position=position),
                 )
+
+    def idle(self) -> None:
+        """There is nothing to do: that is no standstill."""
+        self.progress_at = self._now()
 
     def books(self, tp: TopicPartition) -> Books | None:
         """Where a partition stood after the last fetch; None before its first record."""

@@ -1,0 +1,134 @@
+"""The loop, on a consumer that does what the test says: what is committed was settled, and nothing else."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+
+from workers.messages import ENRICHED, Record, Result
+from workers.stream.consumer import Limits, Loop
+
+TP = TopicPartition("news.raw", 0)
+LIMITS = Limits(batch=4, records=100, bytes=1_000_000, commit_interval=0.0, drain=1.0)
+
+
+class Message(NamedTuple):
+    """What aiokafka hands out."""
+
+    offset: int
+    topic: str = TP.topic
+    partition: int = TP.partition
+    timestamp: int = 1
+    key: bytes | None = None
+    value: bytes | None = b"x"
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class FakeConsumer:
+    """Hands out one answer of `fetches` at each call of getmany; each moves the position to its number."""
+
+    def __init__(self, fetches: Sequence[tuple[Sequence[int], int]]) -> None:
+        self._fetches = list(fetches)
+        self.at = 0
+        self.commits: list[int] = []
+        self.during: Callable[[], None] = lambda: None
+        self.done = asyncio.Event()
+
+    def subscribe(self, *, topics: Sequence[str], listener: Any) -> None:
+        self.listener = listener
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TP}
+
+    def paused(self) -> set[TopicPartition]:
+        return set()
+
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
+        await asyncio.sleep(0)
+        if not self._fetches:
+            self.done.set()
+            return {}
+        offsets, self.at = self._fetches.pop(0)
+        self.during()
+        return {TP: [Message(offset) for offset in offsets]} if offsets else {}
+
+    async def position(self, tp: TopicPartition) -> int:
+        return self.at
+
+    async def commit(self, ends: Mapping[TopicPartition, tuple[int, str]]) -> None:
+        self.commits.append(ends[TP][0])
+
+
+class Silent:
+    """An observer that only notes what was settled."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+
+    def consumed(self, records: Sequence[Record]) -> None: ...
+    def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
+        self.offsets += [record.offset for record in records]
+
+    def committed(self, ok: bool) -> None: ...
+    def rebalanced(self, assigned: int) -> None: ...
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+
+async def _submit(batch: Sequence[Record]) -> list[Result]:
+    return [Result(ENRICHED) for _ in batch]
+
+
+async def _publish(records: Sequence[Record], results: Sequence[Result]) -> None:
+    await asyncio.sleep(0)
+
+
+async def _run(consumer: FakeConsumer, **parts: Any) -> tuple[Loop, Silent]:
+    """Run the loop until the consumer has nothing more."""
+    observer = Silent()
+    loop = Loop(consumer, limits=LIMITS, observer=observer, **({"submit": _submit, "publish": _publish} | parts))
+    running = asyncio.create_task(loop.run(["news.raw"], consumer.done))
+    await asyncio.wait_for(running, 10)
+    return loop, observer
+
+
+async def test_all_that_is_settled_is_committed_when_it_stops() -> None:
+    consumer = FakeConsumer([([0, 1, 2], 3), ([3], 4)])
+    _, observer = await _run(consumer)
+    assert observer.offsets == [0, 1, 2, 3]
+    assert consumer.commits[-1] == 4
+
+
+async def test_offsets_without_records_are_committed_with_those_before() -> None:
+    consumer = FakeConsumer([([0, 1], 2), ([], 3)])
+    await _run(consumer)
+    assert consumer.commits[-1] == 3
+
+
+async def test_records_dropped_by_a_rebalance_are_never_committed() -> None:
+    """They have moved the consumer's position, and are fetched again by whoever gets the partition."""
+    consumer = FakeConsumer([([0], 1), ([1, 2], 3), ([], 3)])
+    calls = 0
+
+    def rebalance() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            consumer.listener._rebalancing = True
+
+    consumer.during = rebalance
+    _, observer = await _run(consumer)
+    assert observer.offsets == [0]
+    assert max(consumer.commits) == 1
+
+
+async def test_nothing_beyond_a_batch_that_is_not_published_is_committed() -> None:
+    consumer = FakeConsumer([([0, 1, 2, 3], 4), ([4], 5)])
+
+    async def publish(records: Sequence[Record], results: Sequence[Result]) -> None:
+        if records[0].offset == 0:
+            await asyncio.sleep(60)
+
+    _, observer = await _run(consumer, publish=publish)
+    assert observer.offsets == []
+    assert consumer.commits == []
