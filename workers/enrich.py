@@ -201,7 +201,8 @@ class Enrich:
         loop = self._loop
         if loop is None or self._waiting is not None or not self._behind:
             return None
-        idle = time.monotonic() - loop.progress_at
+        # A batch of texts that hang is tried one by one: for as long as the pool gets on, so do we.
+        idle = time.monotonic() - max(loop.progress_at, self._pool.active_at)
         return f"lag, and no progress for {idle:.0f} s" if idle > self._settings.enrich.stalled_after else None
 
     def ready(self) -> str | None:

@@ -1,5 +1,6 @@
 """The pool survives whatever an article does to one of its processes, and gives up that article only."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -93,3 +94,15 @@ async def test_a_step_that_cannot_be_made_is_said_at_the_start() -> None:
     with pytest.raises(PoolBroken, match="the model is not there"):
         await pool.start(b"", "1")
     pool.close()
+
+
+async def test_the_pool_shows_that_it_gets_on_while_texts_hang(pool: Pool) -> None:
+    """The watchdog must not take a batch that is tried one by one for a standstill."""
+    begun = pool.active_at
+    submitted = asyncio.create_task(pool.submit(_batch(b"hang", b"hang", b"hang"), "1"))
+    seen = {begun}
+    while not submitted.done():
+        await asyncio.wait({submitted}, timeout=0.05)
+        seen.add(pool.active_at)
+    assert [result.outcome for result in submitted.result()] == [DEAD_LETTERED] * 3
+    assert len(seen) >= 4  # at the start, after the batch, and after its records

@@ -9,6 +9,7 @@ import asyncio
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from multiprocessing import get_context
@@ -69,7 +70,8 @@ class Pool:
     ) -> None:
         self.processes = processes
         self.time_budget = time_budget
-        self._on_restart = on_restart
+        self.active_at = time.monotonic()
+        """When a process last came to the end of something, for good or ill."""
         self._watchlists: dict[str, bytes] = {}
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         # One thread a process: the pool's size is the parallelism. numpy reads these when it is imported.
@@ -123,7 +125,10 @@ class Pool:
         task = _Task(list(batch), revision, Future())
         task.done.set_running_or_notify_cancel()  # nobody's cancellation reaches a running process
         self._tasks.put(task)
-        return await asyncio.wrap_future(task.done)
+        try:
+            return await asyncio.wrap_future(task.done)
+        finally:
+            self.active_at = time.monotonic()
 
     def close(self) -> None:
         """End the processes now, whatever they are at."""
