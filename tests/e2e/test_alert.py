@@ -146,7 +146,7 @@ async def test_with_no_broker_it_waits_alive_and_not_ready_and_ends_when_told(pr
         await asyncio.to_thread(worker.wait_for, "brokers_away")
         assert (await asyncio.to_thread(worker.get, "livez"))[0] == 200
         code, why = await asyncio.to_thread(worker.get, "readyz")
-        assert (code, "no assignment" in why) == (503, True)
+        assert (code, "do not answer" in why) == (503, True)
         assert worker.terminate() == 0
     finally:
         worker.kill()
