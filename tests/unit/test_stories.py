@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from alerts.stories import CANDIDATES, SIZE, Index, normal_title, same_story, signature, similarity
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "articles"
 TEXT = (
     "Negotiators from both sides met for a second day on Sunday and said that they had agreed on a framework which "
     "their leaders are to consider when they meet later this week, with tariffs, export controls and purchases of "
@@ -76,22 +75,20 @@ def test_similarity_estimates_the_share_of_common_shingles(a: set[int], b: set[i
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the evaluation articles are not beside the project")
 @pytest.mark.parametrize(
     ("kind", "found"), [("dateline", 1.0), ("closing", 1.0), ("tenth cut", 0.97), ("truncated", 0.93)]
 )
-def test_syndicated_copies_are_found_again(kind: str, found: float) -> None:
+def test_syndicated_copies_are_found_again(shared_data: Path, kind: str, found: float) -> None:
     copy = COPIES[kind]
-    bodies = [article["body"] for article in _articles("reuters21578") if len(article["body"]) > 300][:600]
+    bodies = [article["body"] for article in _articles(shared_data, "reuters21578") if len(article["body"]) > 300][:600]
     same = [same_story(signature(copy(body)), "", signatures=(signature(body),), titles=()) for body in bodies]
     assert sum(same) / len(same) >= found
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the evaluation articles are not beside the project")
-def test_different_articles_under_one_title_stay_apart() -> None:
+def test_different_articles_under_one_title_stay_apart(shared_data: Path) -> None:
     by_title: dict[str, list[str]] = {}
-    for article in _articles("reuters21578"):
+    for article in _articles(shared_data, "reuters21578"):
         by_title.setdefault(normal_title(article["title"]), []).append(article["body"])
     stock = [body for title, bodies in by_title.items() if title and len(bodies) > 1 for body in bodies[:2]]
     pairs = [(signature(a), signature(b)) for a, b in zip(stock[::2], stock[1::2], strict=True)]
@@ -154,8 +151,8 @@ def test_the_index_does_not_hang_on_the_order_in_which_it_was_built(order: list[
     )
 
 
-def _articles(name: str) -> list[dict[str, str]]:
-    with gzip.open(SHARED / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+def _articles(shared_data: Path, name: str) -> list[dict[str, str]]:
+    with gzip.open(shared_data / "articles" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         return [article for line in lines if (article := json.loads(line)).get("body") and article.get("title")]
 
 
