@@ -99,14 +99,6 @@ def story_key(desk: str, story_id: str) -> bytes:
     return f"{desk}/{story_id}".encode()
 
 
-def desk_and_story(key: bytes) -> tuple[str, str]:
-    """The inverse of `story_key`. Raises InvalidRecord."""
-    desk, slash, story_id = key.decode("utf-8", "replace").rpartition("/")
-    if not slash:
-        raise InvalidRecord("wrong_type", f"expected a key of desk/story, found {key[:80]!r}")
-    return desk, story_id
-
-
 def decode_story(value: bytes) -> Story:
     """Raises InvalidRecord, for a later schema too."""
     return _checked(_story_decoder, value)

@@ -5,7 +5,7 @@ What may be committed is the end of the contiguous settled prefix, and nothing e
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 P = TypeVar("P", bound=Hashable)
@@ -88,9 +88,6 @@ class Ledger(Generic[P]):
 
     def holds(self, partition: P) -> bool:
         return partition in self._partitions
-
-    def assigned(self) -> Iterable[P]:
-        return self._partitions.keys()
 
     def base(self, partition: P) -> int:
         """The offset committed last, or where the partition was opened."""
