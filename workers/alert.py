@@ -91,7 +91,7 @@ async def _fold(
 async def run(settings: Settings, metrics: Metrics) -> None:
     """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends."""
     stopping = stopping_by_signal(drain=settings.alert.drain, end=end_process)
-    app = faust_app.app(settings, f"{settings.group}-alert")
+    app = faust_app.app(settings, settings.group_of("alert"))
     # Batches are made whole by us: nothing is gained by waiting for more. zstd takes a sixth of lz4's time (aiokafka
     # has that at its highest level), and makes less of them.
     producer = kafka.producer(settings, linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES)

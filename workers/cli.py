@@ -126,7 +126,7 @@ def enrich(
         port=port,
         watchlists=watchlist,
         model=model,
-        input_topics=inputs,
+        input=[{"topics": [topic]} for topic in inputs or ()],
         enrich=section(processes=processes),
     )
 

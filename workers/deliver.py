@@ -18,7 +18,8 @@ from workers import health
 from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
-from workers.settings import Route, Settings
+from workers.sections import Route
+from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
@@ -134,7 +135,7 @@ class Courier:
 
     async def _session(self) -> None:
         settings = self._settings
-        group = f"{settings.group}-deliver-{self.name}"
+        group = settings.group_of(f"deliver-{self.name}")
         async with (
             kafka.running(kafka.producer(settings)) as producer,
             kafka.running(kafka.consumer(settings, group, max_poll_interval_ms=MAX_POLL_INTERVAL_MS)) as consumer,

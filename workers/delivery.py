@@ -16,7 +16,7 @@ from topics.errors import InvalidRecord, TransientError
 from topics.records import Alert
 from workers.dead_letters import dead_letter
 from workers.messages import DEAD_LETTERED, Record, Result
-from workers.settings import Route
+from workers.sections import Route
 from workers.stream.unordered import finished
 
 FIRST_DELAY = 0.5

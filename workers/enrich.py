@@ -94,7 +94,12 @@ class Enrich:
                     ready=self.ready,
                 )
             )
-            log.info("enrich", brokers=self._settings.brokers, inputs=self._settings.inputs, port=port)
+            log.info(
+                "enrich",
+                brokers=self._settings.brokers,
+                inputs=[one.topics for one in self._settings.inputs],
+                port=port,
+            )
             loop_delay = health.watch_loop(self._metrics.loop_delay_seconds.observe)
             background = [
                 asyncio.create_task(work) for work in (files.watch(self._stopping), self._show_load(), loop_delay)
@@ -124,11 +129,11 @@ class Enrich:
         settings = self._settings
         async with (
             kafka.running(kafka.producer(settings)) as producer,
-            kafka.running(kafka.consumer(settings, f"{settings.group}-enrich")) as consumer,
+            kafka.running(kafka.consumer(settings, settings.group_of("enrich"))) as consumer,
         ):
             await require_topics(
                 consumer,
-                [*settings.inputs, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))],
+                [*settings.input_topics, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))],
             )
             publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
             self._loop = Loop(
@@ -136,7 +141,7 @@ class Enrich:
             )
             probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
             try:
-                await self._loop.run(settings.inputs, self._stopping)
+                await self._loop.run(settings.input_topics, self._stopping)
             finally:
                 self._loop = None
                 await cancelled([probing])

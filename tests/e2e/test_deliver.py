@@ -21,7 +21,8 @@ from tests.worker_processes import Workers
 from topics.records import Alert
 from workers import deliver
 from workers.metrics import Metrics
-from workers.settings import Deliver, Kafka, Settings
+from workers.sections import Deliver, Kafka
+from workers.settings import Settings
 
 pytestmark = pytest.mark.kafka
 

@@ -14,7 +14,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from topics.errors import ConfigError
-from workers.settings import Kafka, Settings
+from workers.sections import Kafka
+from workers.settings import Settings
 from workers.stream import embedded
 from workers.stream import kafka as clients
 from workers.stream.backlog import Backlog

@@ -19,7 +19,8 @@ from workers import deliver, delivery
 from workers.delivery import DELIVERED, EMBARGOED, REPEATED, SKIPPED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
-from workers.settings import Deliver, Route, Settings
+from workers.sections import Deliver, Route
+from workers.settings import Settings
 from workers.stream import ahead
 from workers.stream.ledger import Ledger
 from workers.stream.unordered import Unordered, finished

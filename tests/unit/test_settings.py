@@ -45,3 +45,31 @@ def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_port(
     monkeypatch.setenv("WIREWATCH_PORT", "nonsense")
     with pytest.raises(ConfigError, match="WIREWATCH_PORT"):
         load()
+
+
+def test_one_prefix_names_topics_and_groups_and_each_may_have_its_own_name(folder: Path) -> None:
+    found = load(prefix="desk7")
+    assert (found.topic("dead-letters"), found.group_of("enrich")) == ("desk7.dead-letters", "desk7.wirewatch-enrich")
+    (folder / "wirewatch.toml").write_text(
+        '[topics]\nhits = "a.hits"\ndead-letters = "a.dlq"\n[groups]\nalert = "a-folds"\n'
+    )
+    found = load(prefix="desk7", group="g")
+    assert [found.topic(role) for role in ("raw", "hits", "dead-letters")] == ["desk7.raw", "a.hits", "a.dlq"]
+    assert [found.group_of(name) for name in ("enrich", "alert", "deliver-x")] == ["g-enrich", "a-folds", "g-deliver-x"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ([{"topics": ["a"]}, {"topics": ["b", "a"]}], "found it in two: a"),
+        ([{"topics": ["feeds.a"]}, {"topics": "feeds\\..*"}], "found it in two: feeds.a"),
+        ([{"topics": "news\\..*"}], "one of our own: news.enriched"),
+        ([{"topics": ["news.hits"]}], "one of our own: news.hits"),
+        ([{"topics": "("}], "a list of topics, or a pattern"),
+        ([{"topics": ["a b"]}], "expected names of topics"),
+        ([{"topics": []}], "expected names of topics"),
+    ],
+)
+def test_inputs_that_cannot_be(folder: Path, inputs: list[dict[str, object]], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(input=inputs)

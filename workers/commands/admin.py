@@ -51,7 +51,7 @@ async def create(
 
 def _new(topic: Topic, settings: Settings, partitions: int, replicas: int) -> NewTopic:
     return NewTopic(
-        name=topic.name(settings.prefix),
+        name=settings.topic(topic.role) if topic.role in TOPICS else topic.name(settings.prefix),
         num_partitions=topic.partitions or partitions,
         replication_factor=replicas,
         topic_configs=topic.config,
@@ -64,6 +64,6 @@ async def found(settings: Settings) -> list[Found]:
         described: list[dict[str, Any]] = await admin.describe_topics()
     there = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
     return [
-        Found(topic=topic, name=topic.name(settings.prefix), partitions=there.get(topic.name(settings.prefix), 0))
+        Found(topic=topic, name=settings.topic(topic.role), partitions=there.get(settings.topic(topic.role), 0))
         for topic in TOPICS.values()
     ]

@@ -84,9 +84,9 @@ class Demo:
         with self._background(self._watch(), self._files.watch(self.stopping)):
             await self._started()
             groups = {
-                f"{settings.group}-enrich": [settings.topic("raw")],
-                f"{settings.group}-alert": [settings.topic("hits")],
-                f"{settings.group}-deliver-demo": [settings.topic("alerts")],
+                settings.group_of("enrich"): [settings.topic("raw")],
+                settings.group_of("alert"): [settings.topic("hits")],
+                settings.group_of("deliver-demo"): [settings.topic("alerts")],
             }
             async with (
                 Backlog(settings.brokers, groups) as backlog,

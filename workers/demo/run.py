@@ -100,7 +100,7 @@ async def _run(settings: Settings, choice: Choice, stop: Stop) -> int:
 async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings]:
     """The settings with brokers that run and topics that are there. Those on a cluster are removed in the end."""
     if not choice.own_cluster:
-        names = {topic.name(settings.prefix): topic.partitions or PARTITIONS for topic in TOPICS.values()}
+        names = {settings.topic(role): topic.partitions or PARTITIONS for role, topic in TOPICS.items()}
         with EmbeddedBroker(names | {f"{settings.prefix}.{SHOWN}": 1}) as broker:
             yield settings.model_copy(update={"brokers": broker.bootstrap})
         return
@@ -122,7 +122,7 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
 async def _removed(settings: Settings) -> None:
     # The groups' offsets go with the topics, and then the brokers forget the groups.
     async with kafka.admin(settings) as client:
-        await client.delete_topics([f"{settings.prefix}.{role}" for role in (*TOPICS, SHOWN)])
+        await client.delete_topics([*map(settings.topic, TOPICS), f"{settings.prefix}.{SHOWN}"])
 
 
 def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
         "BROKERS": settings.brokers,
         "PREFIX": settings.prefix,
         "GROUP": settings.group,
-        "INPUT_TOPICS": "[]",
+        "INPUT": "[]",
         "MODEL": settings.model,
         "WATCHLISTS": json.dumps([str(path.absolute()) for path in settings.watchlists]),
         "HOST": "127.0.0.1",

@@ -1,0 +1,122 @@
+"""The tables of the settings: what each holds, and what is right in it. Times are in seconds, sizes in bytes."""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+NAME = r"^[A-Za-z0-9._-]{1,249}$"
+"""Of a topic or a consumer group, as Kafka takes it."""
+_PLAIN = re.compile(NAME)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kafka(Section):
+    """How clients reach the cluster. `consumer` and `producer` are passed through to aiokafka."""
+
+    session_timeout: float = Field(default=30.0, gt=1)
+    request_timeout: float = Field(default=30.0, gt=0)
+    consumer: dict[str, Any] = {}
+    producer: dict[str, Any] = {}
+
+
+class Enrich(Section):
+    """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow."""
+
+    processes: int = Field(default=0, ge=0)
+    batch: int = Field(default=16, ge=1, le=256)
+    max_in_flight: int = Field(default=512, ge=1)
+    max_in_flight_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    time_budget: float = Field(default=10.0, gt=0)
+    memory_limit: int = Field(default=2 * 1024**3, ge=0)
+    recycle_after: int = Field(default=20_000, ge=1)
+    drain: float = Field(default=20.0, ge=0)
+    commit_interval: float = Field(default=1.0, gt=0)
+    stalled_after: float = Field(default=120.0, gt=0)
+    max_output_bytes: int = Field(default=1_000_000, ge=10_000)
+    max_alert_age: float = Field(default=6 * 3600.0, gt=0)
+    on_null: str = Field(default="dead-letter", pattern="^(ignore|dead-letter)$")
+    languages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    exclude_sources: tuple[str, ...] = ()
+
+
+class AlertStage(Section):
+    """The alert worker. `linger`: how long a batch of hits waits for more."""
+
+    linger: float = Field(default=0.01, ge=0, le=1)
+    drain: float = Field(default=10.0, ge=0)
+
+
+class Sink(Section):
+    """Where alerts go. `kind` names an entry of `alerts.sinks.SINKS`; the rest are that sink's options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+
+
+class Route(Section):
+    """Which alerts go to which sink. Empty `desks` or `severities`: all of them. `name` names its consumer group."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    desks: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    sink: Sink
+
+
+class Deliver(Section):
+    """The deliver worker."""
+
+    route: tuple[Route, ...] = ()
+    drain: float = Field(default=10.0, ge=0)
+    commit_interval: float = Field(default=1.0, gt=0)
+
+
+class Topics(Section):
+    """Names of our topics, by role, where they are not the prefix's."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True
+    )
+
+    raw: str | None = Field(default=None, pattern=NAME)
+    enriched: str | None = Field(default=None, pattern=NAME)
+    hits: str | None = Field(default=None, pattern=NAME)
+    alerts: str | None = Field(default=None, pattern=NAME)
+    stories: str | None = Field(default=None, pattern=NAME)
+    watchlists: str | None = Field(default=None, pattern=NAME)
+    dead_letters: str | None = Field(default=None, pattern=NAME)
+
+
+class Groups(Section):
+    """Names of our consumer groups, where they do not follow from `group`. That of alert is Faust's app id too."""
+
+    enrich: str | None = Field(default=None, pattern=NAME)
+    alert: str | None = Field(default=None, pattern=NAME)
+
+
+class Input(Section):
+    """Topics that raw articles come from. `topics` is a list of names, or one pattern (a regular expression)."""
+
+    topics: tuple[str, ...] | str
+
+    @field_validator("topics")
+    @classmethod
+    def _named(cls, topics: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        if isinstance(topics, str):
+            try:
+                re.compile(topics)
+            except re.error as error:
+                raise ValueError(f"expected a list of topics, or a pattern: {error}") from None
+            return (topics,) if _PLAIN.fullmatch(topics) else topics
+        wrong = [topic for topic in topics if not _PLAIN.fullmatch(topic)]
+        if wrong or not topics:
+            raise ValueError("expected names of topics: letters, digits, “.”, “_” and “-”")
+        return topics
+
+    def claims(self, topic: str) -> bool:
+        """Whether a topic is one of this input's."""
+        return re.fullmatch(self.topics, topic) is not None if isinstance(self.topics, str) else topic in self.topics
