@@ -44,7 +44,7 @@ def not_json(error: ValueError, prefix: str) -> str:
 def _origin(
     place: Place, flags: Mapping[str, Any], environment: Mapping[str, str], prefix: str, file: Path, lines: list[Place]
 ) -> str:
-    if _holds(flags, place):
+    if place and _holds(flags, place):
         return f"--{str(place[-1]).replace('_', '-')}"
     names = {name.upper() for name in environment}
     for length in range(len(place), 0, -1):
