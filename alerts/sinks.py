@@ -119,7 +119,7 @@ class Webhook:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, alert: Alert, *, key: bytes | None, value: bytes) -> None:
-        body = msgspec.json.encode(slack.message(alert)) if self._slack else value
+        body = self.body(alert, value)
         headers = self._headers | {"Idempotency-Key": quote(alert.id, safe="-._~:/+ ")}
         try:
             async with self._opened().post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
@@ -129,6 +129,16 @@ class Webhook:
             # Not the error's own text: it may name the URL, and a Slack URL is a secret.
             why = getattr(error, "strerror", None)
             raise TransientError(f"{self._host}: {type(error).__name__}{f' ({why})' if why else ''}") from None
+
+    def body(self, alert: Alert, value: bytes) -> bytes:
+        """What is posted for an alert, whose record is `value`."""
+        return msgspec.json.encode(slack.message(alert)) if self._slack else value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it connects to."""
+        parts = urlsplit(self._url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

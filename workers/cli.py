@@ -13,6 +13,7 @@ import typer
 from topics.errors import ConfigError
 from workers.commands import dlq, topics, watchlists
 from workers.commands.annotate import annotate_command
+from workers.commands.check import check_command
 from workers.commands.demo import demo_command
 from workers.commands.options import (
     EXIT_CONFIG,
@@ -185,6 +186,7 @@ app.command("tail", epilog="Example: wirewatch tail alerts --from-beginning --js
     tail_command
 )
 app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enriched.jsonl")(annotate_command)
+app.command("check", epilog="Example: wirewatch check --config wirewatch.toml --worker enrich")(check_command)
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
 app.add_typer(dlq.app, name="dlq")

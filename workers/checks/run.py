@@ -1,0 +1,53 @@
+"""All checks, as one would ask: can it be reached, may we, is it as it must be, does it read well?"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from aiokafka.errors import KafkaError
+
+from topics.catalog import TOPICS
+from workers.checks import local, topics
+from workers.checks.cluster import Cluster, look
+from workers.checks.finding import Finding, fine, wrong
+from workers.settings import Settings
+
+WORKERS = ("enrich", "alert", "deliver")
+
+
+async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
+    """Everything that these workers need, a Finding each. Raises nothing."""
+    for finding in _local(settings, workers):
+        yield finding
+    if "deliver" in workers:
+        async for finding in local.routes(settings):
+            yield finding
+    try:
+        cluster = await look(settings, names(settings), groups(settings, workers))
+    except (KafkaError, TimeoutError, OSError) as error:
+        yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
+        return
+    for finding in _cluster(settings, cluster):
+        yield finding
+
+
+def names(settings: Settings) -> list[str]:
+    """The topics that have to be there."""
+    return list(dict.fromkeys([*settings.input_topics, *(settings.topic(role) for role in TOPICS if role != "raw")]))
+
+
+def groups(settings: Settings, workers: Iterable[str]) -> list[str]:
+    """The consumer groups of these workers."""
+    found = [settings.group_of(worker) for worker in ("enrich", "alert") if worker in workers]
+    if "deliver" in workers:
+        found += [settings.group_of(f"deliver-{route.name}") for route in settings.deliver.route]
+    return found
+
+
+def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
+    if "enrich" in workers:
+        yield from local.model(settings)
+        yield from local.watchlists(settings)
+
+
+def _cluster(settings: Settings, cluster: Cluster) -> Iterable[Finding]:
+    yield fine("connection", f"{cluster.brokers} broker{'s' if cluster.brokers != 1 else ''}", subject=settings.brokers)
+    yield from topics.check(settings, cluster)

@@ -1,0 +1,173 @@
+"""What we may do on a cluster, as the brokers themselves say it: no right to look at anybody's ACLs is needed for that.
+
+Metadata (version 8) and DescribeGroups (version 3) can name the operations that the asking client is allowed
+(KIP-430). aiokafka speaks neither of them that far, so the two requests are defined here.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupAuthorizationFailedError, for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
+
+OPERATIONS = {3: "Read", 4: "Write", 5: "Create", 6: "Delete", 7: "Alter", 8: "Describe"} | {
+    10: "DescribeConfigs",
+    11: "AlterConfigs",
+}
+"""By their bit in the brokers' answer (`org.apache.kafka.common.acl.AclOperation`)."""
+_UNKNOWN = -(2**31)
+
+
+class Allowed(NamedTuple):
+    """A topic or a group. `error` is the name of Kafka's error, None where there is none; `operations` of None means
+    that the broker did not say."""
+
+    error: str | None
+    operations: frozenset[str] | None
+    partitions: int = 0
+    replicas: int = 0
+
+
+class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka has no types
+    API_KEY = 3
+    API_VERSION = 8
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8"))),
+        ),
+        ("cluster_id", String("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", String("utf-8")),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+    )
+
+
+class _MetadataStruct(RequestStruct):  # type: ignore[misc]
+    API_KEY = 3
+    API_VERSION = 8
+    RESPONSE_TYPE = _MetadataResponse
+    SCHEMA = Schema(
+        ("topics", Array(String("utf-8"))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+    )
+
+
+class _Metadata(Request[_MetadataStruct]):  # type: ignore[misc]
+    API_KEY = 3
+
+    def __init__(self, topics: list[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_MetadataStruct]) -> _MetadataStruct:
+        return request_struct_class(self._topics, False, False, True)
+
+
+class _GroupsResponse(Response):  # type: ignore[misc]
+    API_KEY = 15
+    API_VERSION = 3
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "groups",
+            Array(
+                ("error_code", Int16),
+                ("group", String("utf-8")),
+                ("state", String("utf-8")),
+                ("protocol_type", String("utf-8")),
+                ("protocol", String("utf-8")),
+                (
+                    "members",
+                    Array(
+                        ("member_id", String("utf-8")),
+                        ("client_id", String("utf-8")),
+                        ("client_host", String("utf-8")),
+                        ("member_metadata", Bytes),
+                        ("member_assignment", Bytes),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+            ),
+        ),
+    )
+
+
+class _GroupsStruct(RequestStruct):  # type: ignore[misc]
+    API_KEY = 15
+    API_VERSION = 3
+    RESPONSE_TYPE = _GroupsResponse
+    SCHEMA = Schema(("groups", Array(String("utf-8"))), ("include_authorized_operations", Boolean))
+
+
+class _Groups(Request[_GroupsStruct]):  # type: ignore[misc]
+    API_KEY = 15
+
+    def __init__(self, groups: list[str]) -> None:
+        self._groups = groups
+
+    def build(self, request_struct_class: type[_GroupsStruct]) -> _GroupsStruct:
+        return request_struct_class(self._groups, True)
+
+
+async def topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
+    """The topics of these names, those that are not there with an error. Raises KafkaError."""
+    asked = list(dict.fromkeys(names))
+    answer = await admin._send_request(_Metadata(asked))
+    return {topic["topic"]: _topic(topic) for topic in answer.to_object()["topics"]}
+
+
+async def groups(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
+    """The groups of these names, which need not exist. Raises KafkaError."""
+    found: dict[str, Allowed] = {}
+    for name in dict.fromkeys(names):
+        try:
+            coordinator = await admin.find_coordinator(name)
+        except GroupAuthorizationFailedError as error:
+            found[name] = Allowed(type(error).__name__, frozenset())
+            continue
+        answer = await admin._send_request_to_node(coordinator, _Groups([name]))
+        for group in answer.to_object()["groups"]:
+            found[name] = Allowed(_error(group), _operations(group["authorized_operations"]))
+    return found
+
+
+def _topic(found: Mapping[str, Any]) -> Allowed:
+    partitions = found["partitions"]
+    replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
+    return Allowed(_error(found), _operations(found["authorized_operations"]), len(partitions), replicas)
+
+
+def _error(found: Mapping[str, Any]) -> str | None:
+    code: int = found["error_code"]
+    return for_code(code).__name__ if code else None
+
+
+def _operations(bits: int) -> frozenset[str] | None:
+    if bits == _UNKNOWN:
+        return None
+    return frozenset(name for bit, name in OPERATIONS.items() if bits >> bit & 1)
