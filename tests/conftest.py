@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.kafka import broker, jars
+from tests.kafka import broker, jars, secured
 from tests.kafka.broker import Cluster
+from tests.kafka.certificates import OpensslUnavailable
 
 # A busy machine is slow, and that is nobody's defect.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -65,6 +66,21 @@ def kafka_cluster(kafka_installation: jars.Kafka, tmp_path_factory: pytest.TempP
             )
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(
+    kafka_installation: jars.Kafka, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[secured.Secured]:
+    """One real broker with TLS, SASL, client certificates and an authorizer, that all tests share.
+
+    Each names its topics and groups by its own `prefix`, and its users, too.
+    """
+    try:
+        with secured.running(kafka_installation, tmp_path_factory.mktemp("secured") / "kafka") as cluster:
+            yield cluster
+    except OpensslUnavailable as error:
+        unavailable(str(error))
 
 
 @pytest.fixture

@@ -171,7 +171,16 @@ class Broker:
 class Cluster:
     """Brokers that are each controller too; of three, every topic has three replicas and needs two in sync."""
 
-    def __init__(self, kafka: Kafka, folder: Path, *, brokers: int = 1, properties: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        kafka: Kafka,
+        folder: Path,
+        *,
+        brokers: int = 1,
+        properties: Mapping[str, str] | None = None,
+        more: Mapping[str, int] | None = None,
+    ) -> None:
+        """`properties` are added to ours; `more` are further listeners of the one broker, name -> port."""
         self.folder = folder
         self._kafka = kafka
         ports = free_ports(2 * brokers)
@@ -183,7 +192,7 @@ class Cluster:
                 folder / f"broker-{n + 1}",
                 node_id=n + 1,
                 port=ports[2 * n],
-                properties=shared | listeners(ports[2 * n], ports[2 * n + 1]),
+                properties=shared | listeners(ports[2 * n], ports[2 * n + 1], more or {}),
             )
             for n in range(brokers)
         )
@@ -240,11 +249,16 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(
-    kafka: Kafka, folder: Path, *, brokers: int = 1, properties: Mapping[str, str] | None = None
+    kafka: Kafka,
+    folder: Path,
+    *,
+    brokers: int = 1,
+    properties: Mapping[str, str] | None = None,
+    more: Mapping[str, int] | None = None,
 ) -> Iterator[Cluster]:
     """A started cluster, ended whatever happens. `folder` must not exist; it is gone afterwards."""
     ensure_archive(kafka)
-    cluster = Cluster(kafka, folder, brokers=brokers, properties=properties)
+    cluster = Cluster(kafka, folder, brokers=brokers, properties=properties, more=more)
     try:
         cluster.start()
         yield cluster
@@ -283,12 +297,11 @@ def replication(brokers: int) -> dict[str, str]:
     return settings | {"default.replication.factor": replicas, "min.insync.replicas": in_sync}
 
 
-def listeners(port: int, controller: int) -> dict[str, str]:
-    """Where one broker listens, as broker and as controller."""
-    return {
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-    }
+def listeners(port: int, controller: int, more: Mapping[str, int]) -> dict[str, str]:
+    """Where one broker listens, as broker and as controller, and by listeners of other names."""
+    ports = {"PLAINTEXT": port, "CONTROLLER": controller, **more}
+    places = ",".join(f"{name}://127.0.0.1:{number}" for name, number in ports.items())
+    return {"listeners": places, "advertised.listeners": places}
 
 
 def free_ports(number: int) -> list[int]:
