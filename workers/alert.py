@@ -14,6 +14,7 @@ from topics.errors import ConfigError
 from workers import faust_app, health
 from workers.alert_log import MAX_BATCH_BYTES, Topics
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
+from workers.checks import at_start as checks
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stopping import stopping_by_signal
@@ -76,7 +77,7 @@ async def _fold(
         return
     await starting
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
-    tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay)]
+    tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay, checks.tell(settings))]
     await told
     log.info("draining", seconds=settings.alert.drain)
     with suppress(TimeoutError):

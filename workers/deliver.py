@@ -15,6 +15,7 @@ from alerts.sinks import Sink
 from topics.catalog import TOPICS
 from topics.errors import ConfigError, InvalidRecord, TransientError
 from workers import health
+from workers.checks import at_start as checks
 from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
@@ -72,6 +73,7 @@ async def run(
         background = [
             asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)),
             asyncio.create_task(_measure(couriers, metrics, beat)),
+            asyncio.create_task(checks.tell(settings)),
         ]
         stack.push_async_callback(cancelled, background)
         await _all(courier.run() for courier in couriers)

@@ -14,6 +14,7 @@ from alerts.watchlist import Watchlist
 from workers import health
 from workers.article.build import build
 from workers.article.options import Options
+from workers.checks import at_start as checks
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
@@ -102,7 +103,13 @@ class Enrich:
             )
             loop_delay = health.watch_loop(self._metrics.loop_delay_seconds.observe)
             background = [
-                asyncio.create_task(work) for work in (files.watch(self._stopping), self._show_load(), loop_delay)
+                asyncio.create_task(work)
+                for work in (
+                    files.watch(self._stopping),
+                    self._show_load(),
+                    loop_delay,
+                    checks.tell(self._settings),
+                )
             ]
             stack.push_async_callback(cancelled, background)
             await keep_running(self._session, stopping=self._stopping, waiting=self._wait)

@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from topics.catalog import TOPICS
 from workers.settings import Settings
 from workers.stream import authorized, kafka
 from workers.stream.authorized import Allowed
@@ -28,6 +29,11 @@ class Cluster:
         return int(value) if value.lstrip("-").isdigit() else None
 
 
+def names(settings: Settings) -> list[str]:
+    """The topics that have to be there."""
+    return list(dict.fromkeys([*settings.input_topics, *(settings.topic(role) for role in TOPICS if role != "raw")]))
+
+
 async def look(settings: Settings, topics: Iterable[str], groups: Iterable[str] = ()) -> Cluster:
     """Ask the cluster. Raises KafkaError and TimeoutError where it does not answer."""
     names = list(dict.fromkeys(topics))
@@ -37,7 +43,7 @@ async def look(settings: Settings, topics: Iterable[str], groups: Iterable[str] 
         there = [name for name in names if found[name].error is None]
         return Cluster(
             brokers=len(described["brokers"]),
-            topics=found,
+            topics={name: found[name] for name in names},
             groups=await authorized.groups(admin, groups),
             configs=await _configs(admin, there),
         )

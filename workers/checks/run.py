@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from aiokafka.errors import KafkaError
 
-from topics.catalog import TOPICS
 from workers.checks import local, topics
-from workers.checks.cluster import Cluster, look
+from workers.checks.cluster import Cluster, look, names
 from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
 
@@ -15,23 +14,18 @@ WORKERS = ("enrich", "alert", "deliver")
 
 async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
     """Everything that these workers need, a Finding each. Raises nothing."""
+    try:
+        cluster = await look(settings, names(settings), groups(settings, workers))
+    except (KafkaError, TimeoutError, OSError) as error:
+        yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
+    else:
+        for finding in _cluster(settings, cluster):
+            yield finding
     for finding in _local(settings, workers):
         yield finding
     if "deliver" in workers:
         async for finding in local.routes(settings):
             yield finding
-    try:
-        cluster = await look(settings, names(settings), groups(settings, workers))
-    except (KafkaError, TimeoutError, OSError) as error:
-        yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
-        return
-    for finding in _cluster(settings, cluster):
-        yield finding
-
-
-def names(settings: Settings) -> list[str]:
-    """The topics that have to be there."""
-    return list(dict.fromkeys([*settings.input_topics, *(settings.topic(role) for role in TOPICS if role != "raw")]))
 
 
 def groups(settings: Settings, workers: Iterable[str]) -> list[str]:

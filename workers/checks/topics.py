@@ -23,13 +23,13 @@ def check(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
     """Everything about the topics."""
     yield from there(settings, cluster)
     yield from partitions(settings, cluster)
-    for topic in cluster.topics:
-        if cluster.topics[topic].error is None and topic not in cluster.configs:
-            yield warning(
-                "topic settings",
-                "we may not see its settings (right DescribeConfigs): time, retention and sizes are not checked",
-                subject=topic,
-            )
+    hidden = [topic for topic, found in cluster.topics.items() if found.error is None and topic not in cluster.configs]
+    if hidden:
+        yield warning(
+            "topic settings",
+            f"time, retention and sizes are not checked: we may not see the settings of {', '.join(hidden)}",
+            remedy="the right to DescribeConfigs, or a look by an administrator",
+        )
     yield from timestamps(settings, cluster)
     yield from kept(settings, cluster)
     yield from sizes(settings, cluster)
