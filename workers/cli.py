@@ -116,6 +116,12 @@ def enrich(
     inputs: Annotated[
         list[str] | None, typer.Option("--input", metavar="TOPIC", help="A topic of raw articles; repeatable.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="earliest|latest|TIME|-2h", help="Where a group without offsets begins. [default: earliest]"
+        ),
+    ] = None,
     supervise: Supervise = False,
 ) -> None:
     """Raw articles in; enriched articles, hits and dead letters out."""
@@ -128,6 +134,7 @@ def enrich(
         watchlists=watchlist,
         model=model,
         input=[{"topics": [topic]} for topic in inputs or ()],
+        start=start,
         enrich=section(processes=processes),
     )
 

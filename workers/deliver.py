@@ -24,6 +24,7 @@ from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
+from workers.stream.place import Place
 from workers.stream.publisher import Publisher
 from workers.stream.session import cancelled, keep_running, probe, require_topics
 from workers.stream.unordered import Unordered
@@ -137,10 +138,9 @@ class Courier:
 
     async def _session(self) -> None:
         settings = self._settings
-        group = settings.group_of(f"deliver-{self.name}")
         async with (
             kafka.running(kafka.producer(settings)) as producer,
-            kafka.running(kafka.consumer(settings, group, max_poll_interval_ms=MAX_POLL_INTERVAL_MS)) as consumer,
+            kafka.running(self._consumer()) as consumer,
         ):
             await require_topics(consumer, self._topics())
             self._producer = producer
@@ -166,6 +166,14 @@ class Courier:
             finally:
                 self.loop = self._producer = None
                 await cancelled(background)
+
+    def _consumer(self) -> Any:
+        return kafka.consumer(
+            self._settings,
+            self._settings.group_of(f"deliver-{self.name}"),
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            auto_offset_reset="none",
+        )
 
     def _limits(self) -> Limits:
         deliver = self._settings.deliver
@@ -271,6 +279,9 @@ class Courier:
             self.unaccounted.pop(tp, None)
             if self._ahead is not None:
                 self._ahead.forget(tp)
+
+    def misplaced(self, place: Place) -> None:
+        self._metrics.misplaced(place.partition.topic, place.skipped)
 
 
 async def _measure(couriers: Sequence[Courier], metrics: Metrics, beat: health.Beat, every: float = 0.5) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -18,8 +19,9 @@ from workers.checks import at_start as checks
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
-from workers.stream import kafka
+from workers.stream import inputs, kafka, start
 from workers.stream.consumer import Limits, Loop
+from workers.stream.place import Place
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
 from workers.stream.session import cancelled, keep_running, probe, require_topics
@@ -76,6 +78,8 @@ class Enrich:
         self._waiting: str | None = "starting"
         self._beat = health.Beat(limit=settings.enrich.stalled_after)
         self._behind = False
+        self._claims = inputs.Claims(settings)
+        self._placed = False
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
@@ -136,22 +140,35 @@ class Enrich:
         settings = self._settings
         async with (
             kafka.running(kafka.producer(settings)) as producer,
-            kafka.running(kafka.consumer(settings, settings.group_of("enrich"))) as consumer,
+            kafka.running(self._consumer()) as consumer,
         ):
             await require_topics(
                 consumer,
                 [*settings.input_topics, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))],
             )
+            self._claims.check(await consumer.topics())
+            if not self._placed:
+                await start.place(settings, settings.group_of("enrich"))
+                self._placed = True
             publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
             self._loop = Loop(
                 consumer, submit=self._submit, publish=publisher.publish, limits=self._limits(), observer=self
             )
             probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
             try:
-                await self._loop.run(settings.input_topics, self._stopping)
+                await self._loop.run(inputs.subscription(settings), self._stopping)
             finally:
                 self._loop = None
                 await cancelled([probing])
+
+    def _consumer(self) -> Any:
+        settings = self._settings
+        return kafka.consumer(
+            settings,
+            settings.group_of("enrich"),
+            metadata_max_age_ms=inputs.METADATA_MAX_AGE_MS,
+            auto_offset_reset="none",
+        )
 
     def _limits(self) -> Limits:
         enrich = self._settings.enrich
@@ -254,3 +271,6 @@ class Enrich:
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
             self._metrics.forget(tp.topic, tp.partition)
+
+    def misplaced(self, place: Place) -> None:
+        self._metrics.misplaced(place.partition.topic, place.skipped)

@@ -127,6 +127,19 @@ class Metrics:
         self.rebalances = Counter(
             "wirewatch_rebalances_total", "Assignments that this process was given", registry=registry
         )
+        # Retention was quicker than we are, or a topic was made anew: it is read on from the earliest record.
+        self.out_of_range = Counter(
+            "wirewatch_out_of_range_total",
+            "Places that their partition's log no longer had",
+            ("topic",),
+            registry=registry,
+        )
+        self.skipped = Counter(
+            "wirewatch_skipped_records_total",
+            "Records that retention took before they were read",
+            ("topic",),
+            registry=registry,
+        )
         _start_at_zero(self.commits, COMMIT_RESULTS)
 
     def _in_flight(self, registry: CollectorRegistry) -> None:
@@ -205,6 +218,11 @@ class Metrics:
         self.delivery_waiting.labels(sink)
         for result in DELIVERIES:
             self.deliveries.labels(sink, result)
+
+    def misplaced(self, topic: str, skipped: int) -> None:
+        """A place in a topic was out of range, and `skipped` records are lost by it."""
+        self.out_of_range.labels(topic).inc()
+        self.skipped.labels(topic).inc(skipped)
 
     def forget(self, topic: str, partition: int) -> None:
         """Drop the series of a partition that is no longer ours; whoever has it now reports them."""

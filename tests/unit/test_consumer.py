@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 
 from workers.messages import ENRICHED, Record, Result
 from workers.stream.consumer import Limits, Loop
+from workers.stream.place import Place
 
 TP = TopicPartition("news.raw", 0)
 LIMITS = Limits(batch=4, records=100, bytes=1_000_000, commit_interval=0.0, drain=1.0)
@@ -73,6 +74,7 @@ class Silent:
     def committed(self, ok: bool) -> None: ...
     def rebalanced(self, assigned: int) -> None: ...
     def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...
+    def misplaced(self, place: Place) -> None: ...
 
 
 async def _submit(batch: Sequence[Record]) -> list[Result]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from topics.errors import ConfigError
+from workers.moments import moment
 from workers.settings import load
 
 
@@ -73,3 +74,27 @@ def test_one_prefix_names_topics_and_groups_and_each_may_have_its_own_name(folde
 def test_inputs_that_cannot_be(folder: Path, inputs: list[dict[str, object]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load(input=inputs)
+
+
+@pytest.mark.parametrize("start", ["earliest", "latest", "-30m", "-2h", "-3d", "2026-11-24T08:00:00Z", "2026-11-24"])
+def test_a_new_group_begins_where_one_says(folder: Path, start: str) -> None:
+    assert load(start=start).start == start
+
+
+def test_a_new_group_may_begin_at_a_time_of_toml(folder: Path) -> None:
+    (folder / "wirewatch.toml").write_text("start = 2026-11-24T08:00:00Z\n")
+    assert moment(load().start, now=0) == 1795507200.0
+
+
+@pytest.mark.parametrize("start", ["", "2h", "-2", "-2w", "yesterday", "2026-13-01", "Latest", "-99999999d"])
+def test_a_start_that_is_none(folder: Path, start: str) -> None:
+    with pytest.raises(ConfigError, match=r"start.*expected earliest, latest, a time"):
+        load(start=start)
+
+
+def test_so_long_ago_is_before_now_and_a_time_without_a_zone_is_utc() -> None:
+    assert [moment(start, now=1e9) for start in ("-90s", "-30m", "-2h", "-3d")] == [
+        1e9 - seconds for seconds in (90, 1800, 7200, 259200)
+    ]
+    assert moment("2026-11-24T08:00:00", now=0) == moment("2026-11-24T09:00:00+01:00", now=0)
+    assert moment("earliest", now=0) is None

@@ -4,6 +4,7 @@ The event loop only moves bytes, and heartbeats live on it. Nothing here knows w
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from workers.messages import Headers, Record, Result
 from workers.stream import ahead, lenient
 from workers.stream.lane import Lane, size_of
 from workers.stream.ledger import Ledger
+from workers.stream.place import LOST, Place, find
 from workers.stream.unordered import Unordered
 
 REVOKE_TIMEOUT = 4.0
@@ -35,6 +37,7 @@ class Observer(Protocol):
     def committed(self, ok: bool) -> None: ...
     def rebalanced(self, assigned: int) -> None: ...
     def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...
+    def misplaced(self, place: Place) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +100,11 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self.progress_at = now()
         """When an offset was settled last, or there was nothing to do."""
 
-    async def run(self, topics: Sequence[str], stopping: asyncio.Event) -> None:
-        self._consumer.subscribe(topics=list(topics), listener=self)
+    async def run(self, topics: Sequence[str] | re.Pattern[str], stopping: asyncio.Event) -> None:
+        if isinstance(topics, re.Pattern):
+            self._consumer.subscribe(pattern=topics, listener=self)
+        else:
+            self._consumer.subscribe(topics=list(topics), listener=self)
         try:
             while not stopping.is_set():
                 await self._turn()
@@ -131,8 +137,28 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             lenient.install()
             await self._fetch_again()
             return None
+        except LOST as error:
+            await self._read_on(error)
+            return None
         # A rebalance that began while these were on their way: they will be fetched again by whoever gets them.
         return None if self._rebalancing else fetched
+
+    async def _read_on(self, error: KafkaError) -> None:
+        """Go to where a partition can be read; and say so to the group, or the next owner would have to find it, too.
+
+        An offset that is lost now may be in range again when a new log has grown: that would skip what came before.
+        """
+        place = await find(self._consumer, error)
+        if place is None or place.partition not in self._consumer.assignment():
+            return
+        tp = place.partition
+        if place.anew:
+            await self._abandon([tp])
+        self._consumer.seek(tp, place.start)
+        if place.lost is not None:
+            self._observer.misplaced(place)
+            if not self.ledger.holds(tp):  # else what is in flight is settled first
+                await self._commit({tp: (place.start, "")})
 
     async def _fetch_again(self) -> None:
         """Go back to what was taken last: the failed fetch has lost what it had of other partitions."""
@@ -237,19 +263,22 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Commit the contiguous settled prefixes. A failure is normal in a rebalance: the offsets stay due."""
         self._last_commit = self._now()
         ends = self._due()
-        if not ends:
+        if not ends or not await self._commit(ends):
             return
+        for tp, (end, note) in ends.items():
+            self.ledger.committed(tp, end)
+            self._notes[tp] = note
+
+    async def _commit(self, ends: Mapping[TopicPartition, tuple[int, str]]) -> bool:
         try:
             await asyncio.wait_for(self._consumer.commit(ends), REVOKE_TIMEOUT)
         except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
             self._keep_ahead = self._keep_ahead and not isinstance(error, OffsetMetadataTooLargeError)
             self._observer.committed(False)
             log.warning("commit failed", error=repr(error))
-            return
+            return False
         self._observer.committed(True)
-        for tp, (end, note) in ends.items():
-            self.ledger.committed(tp, end)
-            self._notes[tp] = note
+        return True
 
     def _due(self) -> dict[TopicPartition, tuple[int, str]]:
         """Offsets, with their notes, that have moved since the last commit; or whose notes have."""
