@@ -59,9 +59,13 @@ class Sink(Section):
 
 
 class Route(Section):
-    """Which alerts go to which sink. Empty `desks` or `severities`: all of them. `name` names its consumer group."""
+    """Which alerts go to which sink. Empty `desks` or `severities`: all of them.
+
+    `group` is its consumer group, where it is not to follow from `name`.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    group: str | None = Field(default=None, pattern=NAME)
     desks: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     sink: Sink

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     prefix: str = Field(default="news", pattern=NAME)
     group: str = Field(default="", pattern=rf"^$|{NAME}")
     """What our consumer groups' names begin with; by default `PREFIX.wirewatch`, so that one prefix names all."""
+    client_id: str = ""
+    """What our clients call themselves, before `-WORKER`; by default as `group`."""
     topics: Topics = Topics()
     groups: Groups = Groups()
     input: tuple[Input, ...] = ()
@@ -79,9 +81,25 @@ class Settings(BaseSettings):
     def _named(self) -> "Settings":
         if not self.group:
             object.__setattr__(self, "group", f"{self.prefix}.wirewatch")
+        if not self.client_id:
+            object.__setattr__(self, "client_id", self.group)
+        self._check_names()
         for number, one in enumerate(self.inputs):
             self._check_input(one, self.inputs[:number])
         return self
+
+    def _check_names(self) -> None:
+        """Two readers in one group would each miss what the other gets."""
+        topics = {role: self.topic(role) for role in TOPICS}
+        groups = {worker: self.group_of(worker) for worker in ("enrich", "alert")}
+        groups |= {
+            f"deliver.route {route.name}": self.group_of(f"deliver-{route.name}") for route in self.deliver.route
+        }
+        for section, names in (("topics", topics), ("groups", groups)):
+            for user, name in names.items():
+                others = [other for other in names if other != user and names[other] == name]
+                if others:
+                    raise ValueError(f"{section}: expected names of their own, found {name} for {user} and {others[0]}")
 
     def _check_input(self, one: Input, others: tuple[Input, ...]) -> None:
         """No output of ours may be read again as an article, and no topic by two inputs."""
@@ -107,7 +125,8 @@ class Settings(BaseSettings):
 
     def group_of(self, worker: str) -> str:
         """The consumer group of the enrich or the alert worker, or of one of deliver's routes (`deliver-NAME`)."""
-        own: str | None = getattr(self.groups, worker, None)
+        routes = {f"deliver-{route.name}": route.group for route in self.deliver.route}
+        own: str | None = getattr(self.groups, worker, None) or routes.get(worker)
         return own or f"{self.group}-{worker}"
 
     @property

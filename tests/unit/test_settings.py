@@ -98,3 +98,22 @@ def test_so_long_ago_is_before_now_and_a_time_without_a_zone_is_utc() -> None:
     ]
     assert moment("2026-11-24T08:00:00", now=0) == moment("2026-11-24T09:00:00+01:00", now=0)
     assert moment("earliest", now=0) is None
+
+
+def test_a_route_may_name_its_group_and_clients_are_called_like_the_groups(folder: Path) -> None:
+    route = {"name": "chat", "group": "desk-chat", "sink": {"kind": "stdout"}}
+    assert load(deliver={"route": [route]}).group_of("deliver-chat") == "desk-chat"
+    assert (load(prefix="p").client_id, load(prefix="p", client_id="c").client_id) == ("p.wirewatch", "c")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"topics": {"hits": "a", "alerts": "a"}},
+        {"groups": {"enrich": "a", "alert": "a"}},
+        {"groups": {"enrich": "a"}, "deliver": {"route": [{"name": "x", "group": "a", "sink": {"kind": "stdout"}}]}},
+    ],
+)
+def test_no_name_is_used_twice(folder: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="expected names of their own, found a"):
+        load(**wrong)
