@@ -93,9 +93,11 @@ class Matcher:
         self._automaton = AhoCorasick(list(by_form), store_patterns=False) if by_form else None
 
     def match(
-        self, *, title: str, text: str, source: str | None = None, language: str | None = None
+        self, *, title: str, text: str, source: str | tuple[str, ...] | None = None, language: str | None = None
     ) -> tuple[DeskMatch, ...]:
         """The desks whose rules the article meets, sorted. `language` is a BCP 47 tag, or None if it is not known.
+
+        `source` may be several names of the one source: a rule for any of them is a rule for it.
 
         A rule for some sources is not met by an article without one; a rule for some languages is met by an article
         whose language is not known.
@@ -105,10 +107,11 @@ class Matcher:
         for field, content in enumerate((title, text)):
             if content and self._automaton is not None:
                 self._search(field, content, found, excluded)
+        names = frozenset(name.strip().casefold() for name in ((source,) if isinstance(source, str) else source or ()))
         met = {
             rule: places
             for rule, places in found.items()
-            if rule not in excluded and _admits(self._rules[rule], source, language)
+            if rule not in excluded and _admits(self._rules[rule], names, language)
         }
         return self._by_desk(met, (title, text)) if met else ()
 
@@ -259,8 +262,8 @@ def _same_case(written: str, use: _Use) -> bool:
     return kept.startswith(use.cased) if use.prefix else kept == use.cased
 
 
-def _admits(compiled: _Compiled, source: str | None, language: str | None) -> bool:
-    if compiled.sources and (source is None or source.strip().casefold() not in compiled.sources):
+def _admits(compiled: _Compiled, names: frozenset[str], language: str | None) -> bool:
+    if compiled.sources and not compiled.sources & names:
         return False
     if compiled.languages and language:
         tag = language.lower().replace("_", "-")

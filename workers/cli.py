@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from topics.errors import ConfigError
-from workers.commands import dlq, topics, watchlists
+from workers.commands import dlq, sources, topics, watchlists
 from workers.commands.annotate import annotate_command
 from workers.commands.check import check_command
 from workers.commands.demo import demo_command
@@ -25,6 +25,7 @@ from workers.commands.options import (
     Port,
     Prefix,
     Processes,
+    SourcesFile,
     Watchlists,
     load,
     section,
@@ -111,6 +112,7 @@ def enrich(
     config: Config = None,
     port: Port = None,
     watchlist: Watchlists = None,
+    sources: SourcesFile = None,
     model: Model = None,
     processes: Processes = None,
     inputs: Annotated[
@@ -132,6 +134,7 @@ def enrich(
         group=group,
         port=port,
         watchlists=watchlist,
+        sources_file=sources,
         model=model,
         input=[{"topics": [topic]} for topic in inputs or ()],
         start=start,
@@ -196,6 +199,7 @@ app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enr
 app.command("check", epilog="Example: wirewatch check --config wirewatch.toml --worker enrich")(check_command)
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
+app.add_typer(sources.app, name="sources")
 app.add_typer(dlq.app, name="dlq")
 
 

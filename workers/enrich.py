@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
-from alerts import watchlist as lists
+from alerts import bundle
 from alerts.watchlist import Watchlist
 from workers import health
 from workers.article.build import build
@@ -19,6 +19,7 @@ from workers.checks import at_start as checks
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.source_watch import SourceWatch
 from workers.stream import inputs, kafka, start
 from workers.stream.consumer import Limits, Loop
 from workers.stream.place import Place
@@ -74,6 +75,8 @@ class Enrich:
         self._stopping = stopping
         self._pool = make_pool(settings, metrics)
         self._revision = ""
+        self._watched: tuple[Watchlist, ...] = ()
+        self._sources = SourceWatch(settings.sources_file, metrics=metrics, on_change=self._rebundle)
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._beat = health.Beat(limit=settings.enrich.stalled_after)
@@ -84,10 +87,11 @@ class Enrich:
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
     async def run(self) -> None:
-        """Until `stopping` is set. Raises ConfigError, PoolBroken, WatchlistError."""
+        """Until `stopping` is set. Raises ConfigError (WatchlistError, SourcesError) and PoolBroken."""
         files = WatchlistFiles(self._settings.watchlists, on_change=self._watchlists, on_error=self._not_reloaded)
         async with AsyncExitStack() as stack:
             stack.callback(self._pool.close)
+            self._sources.load()
             await self._pool.start(*self._encoded(files.load()))
             stack.enter_context(Watchdog(self.stalled, patience=self._settings.enrich.stalled_after))
             port = await stack.enter_async_context(
@@ -111,6 +115,7 @@ class Enrich:
                 for work in (
                     files.watch(self._stopping),
                     self._show_load(),
+                    self._sources.run(),
                     loop_delay,
                     checks.tell(self._settings),
                 )
@@ -121,11 +126,19 @@ class Enrich:
     # --- watchlists
 
     def _encoded(self, watchlists: Sequence[Watchlist]) -> tuple[bytes, str]:
-        self._revision = lists.revision(watchlists)
+        self._watched = tuple(watchlists)
         self._metrics.watchlist_rules.set(sum(len(watchlist.rules) for watchlist in watchlists))
         self._metrics.watchlist_reloads.labels("ok").inc()
         log.info("watchlists", versions={watchlist.id: watchlist.version for watchlist in watchlists})
-        return lists.encode(watchlists), self._revision
+        return self._bundle()
+
+    def _bundle(self) -> tuple[bytes, str]:
+        """All that articles are held against, and its revision."""
+        self._revision = bundle.revision(self._watched, self._sources.current)
+        return bundle.encode(self._watched, self._sources.current), self._revision
+
+    def _rebundle(self) -> None:
+        self._pool.use_watchlists(*self._bundle())
 
     def _watchlists(self, watchlists: Sequence[Watchlist]) -> None:
         self._pool.use_watchlists(*self._encoded(watchlists))
@@ -248,6 +261,7 @@ class Enrich:
         metrics = self._metrics
         now = time.time()
         metrics.stage_seconds.labels("send").observe(sent)
+        self._sources.settled(records, results)
         for record, result in zip(records, results, strict=True):
             metrics.processed.labels(result.outcome).inc()
             if result.outcome == DEAD_LETTERED and result.reason:

@@ -34,7 +34,8 @@ class Result(NamedTuple):
     """What became of one record: `outcome` is enriched, filtered or dead_lettered, and `reason` says why.
 
     `first` is to be acknowledged before `then` is sent. `stages` are seconds by stage, `age` the seconds from
-    publication to the broker (None: unknown), `entities` the number of mentions by label.
+    publication to the broker (None: unknown), `entities` the number of mentions by label. `source` is the id of the
+    listed source that the article is of (None: a stranger), `boilerplate` the number of paragraphs taken out as its.
     """
 
     outcome: str
@@ -44,6 +45,8 @@ class Result(NamedTuple):
     stages: dict[str, float] = {}  # noqa: RUF012  # nobody writes to it
     age: float | None = None
     entities: dict[str, int] = {}  # noqa: RUF012  # nor to this
+    source: str | None = None
+    boilerplate: int = 0
 
 
 ENRICHED = "enriched"

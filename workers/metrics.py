@@ -4,6 +4,7 @@ A label's values are few and known: never a URL, an id or a text from an article
 so that a rate over the first occurrence is not lost.
 """
 
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
@@ -55,6 +56,7 @@ class Metrics:
         self._in_flight(registry)
         self._pool(registry)
         self._alerting(registry)
+        self._sources(registry)
 
     def _records(self, registry: CollectorRegistry) -> None:
         self.consumed = Counter(
@@ -212,6 +214,48 @@ class Metrics:
             for severity in SEVERITIES:
                 self.alerts.labels(kind, severity)
         _start_at_zero(self.suppressed, SUPPRESSED)
+
+    def _sources(self, registry: CollectorRegistry) -> None:
+        # Sources of `sources_file` only: a stranger makes no series. Several workers share a source: the least counts.
+        self.source_age = Gauge(
+            "wirewatch_source_age_seconds",
+            "Since a listed source's last article reached the broker, or since this worker knows the source",
+            ("source",),
+            registry=registry,
+        )
+        self.source_expect_every = Gauge(
+            "wirewatch_source_expect_every_seconds", "How often to expect something", ("source",), registry=registry
+        )
+        self.source_active = Gauge(
+            "wirewatch_source_active",
+            "Whether the source publishes at this hour: 0 or 1",
+            ("source",),
+            registry=registry,
+        )
+        self.boilerplate = Counter(
+            "wirewatch_boilerplate_paragraphs_total",
+            "Paragraphs taken out of articles by the patterns of their source",
+            ("source",),
+            registry=registry,
+        )
+        self.sources_reloads = Counter(
+            "wirewatch_sources_reloads_total",
+            "Loads of the list of sources; after a failed one the last good one stays",
+            ("result",),
+            registry=registry,
+        )
+        _start_at_zero(self.sources_reloads, RELOAD_RESULTS)
+
+    def expect_sources(self, expected: Mapping[str, float | None], *, gone: Iterable[str] = ()) -> None:
+        """Show these sources, with the seconds in which something is expected of each, instead of those before."""
+        for source in set(gone) - set(expected):
+            for metric in (self.source_age, self.source_active, self.source_expect_every, self.boilerplate):
+                metric.remove(source)
+        for source, seconds in expected.items():
+            self.boilerplate.labels(source)
+            self.source_expect_every.remove(source)
+            if seconds is not None:
+                self.source_expect_every.labels(source).set(seconds)
 
     def expect_sink(self, sink: str) -> None:
         """Show a sink's deliveries as 0 before the first one."""

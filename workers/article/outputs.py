@@ -37,6 +37,7 @@ class Understood:
     """All that was found out about an article."""
 
     article: RawArticle
+    owner: str | None
     article_id: str
     revision: str
     title: str
@@ -113,6 +114,7 @@ def _hit(found: Understood, match: DeskMatch, mark: str) -> Hit:
         revision=found.revision,
         url=article.url,
         source=article.source,
+        owner=found.owner,
         language=found.language,
         title=found.title or None,
         published_at=article.published_at,

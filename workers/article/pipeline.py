@@ -6,12 +6,15 @@ an article is decided here, before anything is sent.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from alerts import watchlist as lists
+from msgspec.structs import replace
+
+from alerts import bundle
 from alerts.matcher import DeskMatch, Matcher
+from alerts.sources import Source, Sources, without_boilerplate
 from topics import codec
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
@@ -39,6 +42,9 @@ class _Work:
     stages: dict[str, float] = field(default_factory=dict)
     warnings: list[Warn] = field(default_factory=list)
     article: RawArticle = _NO_ARTICLE
+    listed: Source | None = None
+    names: tuple[str, ...] = ()
+    boilerplate: int = 0
     seen_at: datetime = _EPOCH
     title: str = ""
     text: str = ""
@@ -59,17 +65,21 @@ class Pipeline:
         self._gazetteer = names.Gazetteer.load()
         self._matcher = Matcher(())
         self._watchlists: dict[str, str] = {}
+        self._sources = Sources()
+        self._only = _folded(options.sources)
+        self._never = _folded(options.exclude_sources)
 
     def use_watchlists(self, data: bytes) -> None:
-        """Match with these watchlists (`alerts.matcher.encode`) from now on."""
-        watchlists = lists.decode(data)
-        self._matcher = Matcher(watchlists)
-        self._watchlists = {watchlist.id: watchlist.version for watchlist in watchlists}
+        """Match with these watchlists, and know these sources, from now on (`alerts.bundle.encode`)."""
+        held = bundle.decode(data)
+        self._matcher = Matcher(held.watchlists)
+        self._watchlists = {watchlist.id: watchlist.version for watchlist in held.watchlists}
+        self._sources = Sources(held.sources)
 
     def __call__(self, records: Sequence[Record]) -> list[Result]:
         works = [self._read(record) for record in records]
         self._recognise([work for work in works if work.result is None])
-        return [work.result or self._finish(work) for work in works]
+        return [_attributed(work, work.result or self._finish(work)) for work in works]
 
     def _read(self, record: Record) -> _Work:
         """Decode, filter, clean: all that may end an article early."""
@@ -89,17 +99,28 @@ class Pipeline:
             return Result(FILTERED, "null")
         work.article, warnings = codec.decode_raw(record.value, record.headers)
         work.warnings.extend(warnings)
+        self._attribute(work)
         work.seen_at = _seen_at(record, work.article, work.warnings)
         work.stages["decode"] = self._clock() - started
         return self._filtered(work)
 
+    def _attribute(self, work: _Work) -> None:
+        """Whose article it is: that of a listed source has its id, and may be filtered for by any of its names."""
+        article = work.article
+        work.names = (article.source,) if article.source else ()
+        work.listed = self._sources.find(source=article.source, url=article.url)
+        if work.listed is not None:
+            work.names += work.listed.names
+            work.article = replace(article, source=work.listed.id)
+
     def _filtered(self, work: _Work) -> Result | None:
-        article, options = work.article, self._options
+        article = work.article
         if article.status == "canceled":
             return Result(FILTERED, "canceled", first=(_withdrawn(work),), stages=work.stages)
         if article.status == "withheld":
             return Result(FILTERED, "withheld", stages=work.stages)
-        if article.source in options.exclude_sources or (options.sources and article.source not in options.sources):
+        names = _folded(work.names)
+        if names & self._never or (self._only and not names & self._only):
             return Result(FILTERED, "source", stages=work.stages)
         return None
 
@@ -110,6 +131,8 @@ class Pipeline:
         body = clean(article.body or "", content_type=article.content_type)
         work.title, work.text, work.removed = title.text, body.text, body.removed
         work.warnings += [*title.warnings, *body.warnings]
+        if work.listed is not None:
+            self._furniture(work, work.listed)
         work.stages["clean"] = self._clock() - started
         if not (work.title or work.text):
             raise InvalidRecord("no_text", "no text is left once markup and control characters are gone")
@@ -119,6 +142,14 @@ class Pipeline:
         if self._options.languages and work.language not in self._options.languages:
             return Result(FILTERED, "language", stages=work.stages)
         return None
+
+    def _furniture(self, work: _Work, source: Source) -> None:
+        """Take out what the source's patterns name, before anything looks at the text."""
+        cleaned = without_boilerplate(work.text, source)
+        work.text, work.boilerplate = cleaned.text, cleaned.count
+        work.removed += cleaned.removed
+        if cleaned.kept:
+            work.warnings.append(Warn(field="body", reason="nothing but the source's boilerplate: left as it came"))
 
     def _recognise(self, works: Sequence[_Work]) -> None:
         """Entities of all articles at once: the model is quicker in batches."""
@@ -142,9 +173,7 @@ class Pipeline:
     def _finish(self, work: _Work) -> Result:
         started = self._clock()
         article = work.article
-        work.matches = self._matcher.match(
-            title=work.title, text=work.text, source=article.source, language=work.language
-        )
+        work.matches = self._matcher.match(title=work.title, text=work.text, source=work.names, language=work.language)
         work.stages["match"] = self._clock() - started
         started = self._clock()
         try:
@@ -168,6 +197,7 @@ class Pipeline:
         age = (work.seen_at - published).total_seconds() if published else 0.0
         return Understood(
             article=work.article,
+            owner=work.listed.owner if work.listed else None,
             article_id=article_id_of(work.article),
             revision=revision_of(work.article),
             title=work.title,
@@ -184,6 +214,16 @@ class Pipeline:
             watchlists=self._watchlists,
             headers=tuple(header for header in record.headers if header[0] in TRACE),
         )
+
+
+def _attributed(work: _Work, result: Result) -> Result:
+    if work.listed is None:
+        return result
+    return result._replace(source=work.listed.id, boilerplate=work.boilerplate)
+
+
+def _folded(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.strip().casefold() for name in names)
 
 
 def _seen_at(record: Record, article: RawArticle, warnings: list[Warn]) -> datetime:

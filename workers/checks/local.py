@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from alerts import sinks
 from alerts.sinks import Sink
+from alerts.sources import SourcesError
+from alerts.sources import load as load_sources
 from alerts.watchlist import WatchlistError, load_all
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
@@ -72,6 +74,24 @@ def watchlists(settings: Settings) -> Iterator[Finding]:
         yield fine("watchlists", f"{len(loaded)} in files, {rules} rules, for the desks {', '.join(desks)}")
     else:
         yield warning("watchlists", "none in files")
+
+
+def sources(settings: Settings) -> Iterator[Finding]:
+    """The list of sources, where there is one."""
+    if settings.sources_file is None:
+        return
+    try:
+        listed = load_sources(settings.sources_file).listed
+    except SourcesError as error:
+        for problem in error.problems:
+            yield wrong(
+                "sources",
+                f"{problem.field}: expected {problem.expected}, found {problem.found}",
+                subject=f"{problem.file}:{problem.line}",
+                remedy="wirewatch sources check FILE",
+            )
+        return
+    yield fine("sources", f"{len(listed)} listed, {sum(bool(source.expect_every) for source in listed)} expected")
 
 
 async def routes(settings: Settings) -> AsyncIterator[Finding]:

@@ -40,6 +40,7 @@ def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
     if "enrich" in workers:
         yield from local.model(settings)
         yield from local.watchlists(settings)
+        yield from local.sources(settings)
 
 
 def _cluster(settings: Settings, cluster: Cluster) -> Iterable[Finding]:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from workers.commands.options import Articles, Config, Model, Plain, Processes, Watchlists, load, section
+from workers.commands.options import Articles, Config, Model, Plain, Processes, SourcesFile, Watchlists, load, section
 from workers.commands.running import run
 
 
 def annotate_command(
     file: Articles,
     watchlist: Watchlists = None,
+    sources: SourcesFile = None,
     model: Model = None,
     config: Config = None,
     processes: Processes = None,
@@ -30,7 +31,13 @@ def annotate_command(
     from workers.commands.annotating import annotate
     from workers.commands.articles import raw_values
 
-    chosen = load(config, watchlists=watchlist, model=model, enrich=section(processes=1 if text else processes))
+    chosen = load(
+        config,
+        watchlists=watchlist,
+        sources_file=sources,
+        model=model,
+        enrich=section(processes=1 if text else processes),
+    )
     logs.setup(format=chosen.log_format, level="warning")
     with hits.open("wb") if hits else nullcontext() as hit_file:
         values = raw_values(file, text=text)

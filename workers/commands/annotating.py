@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import IO
 
+from alerts import bundle
 from alerts import watchlist as lists
+from alerts.sources import load as load_sources
 from workers.commands.running import not_started
 from workers.dead_letters import PREFIX
 from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
@@ -44,11 +46,12 @@ async def annotated(settings: Settings, values: Iterable[bytes], *, name: str) -
     from workers.stream.pool import PoolBroken
 
     watchlists = lists.load_all(settings.watchlists)
-    revision = lists.revision(watchlists)
+    sources = load_sources(settings.sources_file) if settings.sources_file else None
+    revision = bundle.revision(watchlists, sources)
     pool = make_pool(settings)
     try:
         try:
-            await pool.start(lists.encode(watchlists), revision)
+            await pool.start(bundle.encode(watchlists, sources), revision)
         except PoolBroken as error:
             raise not_started(str(error)) from None
         now = int(time.time() * 1000)

@@ -35,6 +35,9 @@ Watchlists = Annotated[
     list[Path] | None,
     typer.Option("--watchlist", "-w", metavar="PATH", help="A watchlist, or a folder of them; repeatable."),
 ]
+SourcesFile = Annotated[
+    Path | None, typer.Option("--sources", metavar="FILE", help="What is known of sources (wirewatch sources init).")
+]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|PATH", help="A spaCy pipeline, or none: no entities.")
 ]
