@@ -239,7 +239,7 @@ def _listing(**options: Any) -> Pipeline:
 @pytest.mark.parametrize(
     "fields", [{"source": "tw "}, {"source": "The Wire"}, {"source": "?", "url": "https://m.wire.example/1"}]
 )
-def test_a_listed_source_s_article_has_its_id_and_owner(fields: dict[str, str]) -> None:
+def test_a_listed_source_s_article_has_its_id_and_owner(fields: dict[str, Any]) -> None:
     result = _one(_listing(), body="Taiwan", **fields)
     assert result.source == "wire"
     assert _enriched(result).source == "wire"
@@ -257,7 +257,7 @@ def test_a_stranger_s_article_stays_as_it_came() -> None:
 
 @pytest.mark.parametrize("named", ["wire", "The Wire", "tw", "Stringer"])
 def test_a_filter_for_sources_takes_any_of_a_source_s_names(named: str) -> None:
-    fields = {"body": "Taiwan", "source": "Stringer", "url": "https://wire.example/1"}
+    fields: dict[str, Any] = {"body": "Taiwan", "source": "Stringer", "url": "https://wire.example/1"}
     excluded = _one(_listing(exclude_sources=(named,)), **fields)
     assert (excluded.outcome, excluded.reason, excluded.source) == (FILTERED, "source", "wire")
     assert _one(_listing(sources=(named,)), **fields).outcome == ENRICHED
@@ -266,7 +266,7 @@ def test_a_filter_for_sources_takes_any_of_a_source_s_names(named: str) -> None:
 
 def test_identity_does_not_hang_on_the_list() -> None:
     """An article that was there before its source was listed is the same afterwards."""
-    fields = {"body": "Taiwan", "title": "T", "url": "https://wire.example/1"}
+    fields: dict[str, Any] = {"body": "Taiwan", "title": "T", "url": "https://wire.example/1"}
     before, after = _enriched(_one(_pipeline(), **fields)), _enriched(_one(_listing(), **fields))
     assert (before.id, before.revision) == (after.id, after.revision)
     assert [hit.id for hit in _hits(_one(_pipeline(), **fields))] == [
