@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from workers.security_section import Security
+
 NAME = r"^[A-Za-z0-9._-]{1,249}$"
 """Of a topic or a consumer group, as Kafka takes it."""
 _PLAIN = re.compile(NAME)
@@ -15,10 +17,12 @@ class Section(BaseModel):
 
 
 class Kafka(Section):
-    """How clients reach the cluster. `consumer` and `producer` are passed through to aiokafka."""
+    """How clients reach the cluster. `client` is passed through to every client of aiokafka's, the others to theirs."""
 
     session_timeout: float = Field(default=30.0, gt=1)
     request_timeout: float = Field(default=30.0, gt=0)
+    security: Security = Security()
+    client: dict[str, Any] = {}
     consumer: dict[str, Any] = {}
     producer: dict[str, Any] = {}
 

@@ -83,6 +83,12 @@ def not_started(message: str) -> Exception:
 
 
 def _said(error: Exception, heard: str) -> str:
+    from workers.stream.diagnose import REFUSALS, Unreachable, explain
+
+    if isinstance(error, Unreachable):
+        return f"Kafka cannot be reached: {error}"
+    if isinstance(error, tuple(REFUSALS)):
+        return f"Kafka: {explain(error)}"
     if type(error).__name__ == "KafkaConnectionError":
         return f"Kafka cannot be reached: {heard or error}"
     return f"Kafka: {error}{f' ({heard})' if heard else ''}"

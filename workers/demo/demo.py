@@ -89,7 +89,7 @@ class Demo:
                 settings.group_of("deliver-demo"): [settings.topic("alerts")],
             }
             async with (
-                Backlog(settings.brokers, groups) as backlog,
+                Backlog(settings, groups) as backlog,
                 kafka.running(article_producer(settings)) as producer,
                 kafka.running(kafka.consumer(settings, fetch_max_wait_ms=20)) as consumer,
             ):

@@ -23,6 +23,7 @@ from workers.demo.children import Children
 from workers.demo.demo import PARTITIONS, Choice, Demo, Failed
 from workers.demo.seen import SHOWN
 from workers.demo.show import Screen
+from workers.security_section import Security
 from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.embedded import SESSION_TIMEOUT, EmbeddedBroker
@@ -102,7 +103,8 @@ async def _brokers(settings: Settings, choice: Choice) -> AsyncIterator[Settings
     if not choice.own_cluster:
         names = {settings.topic(role): topic.partitions or PARTITIONS for role, topic in TOPICS.items()}
         with EmbeddedBroker(names | {f"{settings.prefix}.{SHOWN}": 1}) as broker:
-            yield settings.model_copy(update={"brokers": broker.bootstrap})
+            open_to_all = settings.kafka.model_copy(update={"security": Security()})
+            yield settings.model_copy(update={"brokers": broker.bootstrap, "kafka": open_to_all})
         return
     own = f"{settings.prefix}-demo-{secrets.token_hex(3)}"
     settings = settings.model_copy(update={"prefix": own, "group": own})
@@ -143,6 +145,7 @@ def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
         "DELIVER__COMMIT_INTERVAL": "0.2",
     }
     if not choice.own_cluster:
+        found["KAFKA__SECURITY"] = Security(protocol="PLAINTEXT").model_dump_json()
         found["KAFKA__SESSION_TIMEOUT"] = str(SESSION_TIMEOUT)
         found["KAFKA__CONSUMER"] = json.dumps(settings.kafka.consumer | {"fetch_max_wait_ms": _FETCH_WAIT_MS})
         # With the demo its broker is gone: there is nothing to drain into.

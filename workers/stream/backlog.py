@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from topics.errors import ConfigError
+from workers.settings import Settings
+from workers.stream import kafka
 from workers.stream.kafka import STOP_TIMEOUT, stop
 
 POLL = 0.05
@@ -23,20 +25,25 @@ POLL = 0.05
 class Backlog:
     """What groups have yet to read; `topics` are the topics of each. An async context.
 
+    `cluster` is reached by the clients of its settings, or without any security where only its address is given.
+
     Raises ConfigError for a topic that is not there: to call it read would let a publisher run ahead. Partitions
     that are added later are not looked at. Otherwise it raises what aiokafka raises.
     """
 
-    def __init__(self, bootstrap: str, topics: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, cluster: Settings | str, topics: Mapping[str, Iterable[str]]) -> None:
         self._topics = {group: tuple(names) for group, names in topics.items()}
         self._partitions: dict[str, list[TopicPartition]] = {}
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        if isinstance(cluster, Settings):
+            self._consumer, self._admin = kafka.consumer(cluster), kafka.admin_client(cluster)
+        else:
+            self._consumer = AIOKafkaConsumer(bootstrap_servers=cluster, enable_auto_commit=False)
+            self._admin = AIOKafkaAdminClient(bootstrap_servers=cluster)
 
     async def __aenter__(self) -> Self:
         try:
-            await self._consumer.start()
-            await self._admin.start()
+            await kafka.start(self._consumer)
+            await kafka.start(self._admin)
             for group, names in self._topics.items():
                 self._partitions[group] = await self._look_up(names)
         except BaseException:
@@ -86,7 +93,7 @@ class Backlog:
             await asyncio.wait_for(self._admin.close(), STOP_TIMEOUT)
 
 
-async def backlog(bootstrap: str, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
+async def backlog(cluster: Settings | str, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
     """One look: records that a group has yet to commit, by partition."""
-    async with Backlog(bootstrap, {group: topics}) as behind:
+    async with Backlog(cluster, {group: topics}) as behind:
         return (await behind.read())[group]

@@ -7,12 +7,17 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from topics.catalog import MAX_RAW_BYTES
 from topics.errors import ConfigError
 from workers.settings import Settings
+from workers.stream import diagnose, security
+from workers.stream.diagnose import Unreachable
 
 _SECURITY = ("security_protocol", "ssl_context", "sasl_")
+PATIENCE = 4.0
+"""Clients have so many seconds to start before we look for what is wrong."""
 STOP_TIMEOUT = 10.0
 """aiokafka's `stop()` hangs while the brokers are away: nobody waits for it longer than this, in seconds."""
 
@@ -20,7 +25,8 @@ STOP_TIMEOUT = 10.0
 def consumer(settings: Settings, group: str | None = None, **options: Any) -> AIOKafkaConsumer:
     """A consumer of raw bytes that commits nothing by itself and starts at the earliest record.
 
-    `options` are aiokafka's and win over ours; the settings' `[kafka.consumer]` wins over both.
+    `options` are aiokafka's and win over ours; the settings' `[kafka.client]` and `[kafka.consumer]` win over both.
+    Raises ConfigError for those that aiokafka does not take, and for credentials that cannot be read.
     """
     session = int(settings.kafka.session_timeout * 1000)
     ours: dict[str, Any] = {
@@ -34,11 +40,11 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
         "max_partition_fetch_bytes": MAX_RAW_BYTES,
         "metadata_max_age_ms": 60_000,
     }
-    return _made(AIOKafkaConsumer, "consumer", ours | options | settings.kafka.consumer)
+    return _made(AIOKafkaConsumer, settings, "consumer", ours | options, settings.kafka.consumer)
 
 
 def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
-    """An idempotent producer that waits for every replica in sync."""
+    """An idempotent producer that waits for every replica in sync. Options and errors are like a consumer's."""
     ours: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "acks": "all",
@@ -47,30 +53,60 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
         "max_request_size": 2 * MAX_RAW_BYTES,
         "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
     }
-    return _made(AIOKafkaProducer, "producer", ours | options | settings.kafka.producer)
+    return _made(AIOKafkaProducer, settings, "producer", ours | options, settings.kafka.producer)
 
 
-def _made(client: Callable[..., Any], section: str, options: dict[str, Any]) -> Any:
-    """Raises ConfigError for an option that aiokafka does not take."""
+def _made(
+    client: Callable[..., Any], settings: Settings, section: str, ours: dict[str, Any], theirs: dict[str, Any]
+) -> Any:
+    """A client of ours, with the settings' options over ours. Raises ConfigError."""
+    options = ours | security.credentials(settings).options() | settings.kafka.client | theirs
     try:
-        return client(**options)
+        made = client(**options)
     except (TypeError, ValueError, AssertionError) as error:
-        raise ConfigError(f"settings: kafka.{section}: expected options of aiokafka's: {error}") from None
+        raise ConfigError(f"settings: kafka.{section}, kafka.client: expected options of aiokafka's: {error}") from None
+    return security.follow(made, settings)
+
+
+def admin_client(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client. Options and errors are like a consumer's."""
+    ours = {
+        "bootstrap_servers": settings.brokers,
+        "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
+    }
+    secured = {name: value for name, value in settings.kafka.consumer.items() if name.startswith(_SECURITY)}
+    return _made(AIOKafkaAdminClient, settings, "consumer", ours, secured)
 
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client that has started. Raises KafkaConnectionError where no broker answers."""
-    client = AIOKafkaAdminClient(
-        bootstrap_servers=settings.brokers,
-        request_timeout_ms=int(settings.kafka.request_timeout * 1000),
-        **{name: value for name, value in settings.kafka.consumer.items() if name.startswith(_SECURITY)},
-    )
+    """An admin client that has started. Raises Unreachable, which says why, where no broker lets us in."""
+    client = admin_client(settings)
     try:
-        await client.start()
+        await start(client)
         yield client
     finally:
         await _ended(client.close())
+
+
+async def start(client: Any) -> None:
+    """Start a client of ours. Raises Unreachable with the cause, within some seconds where there is one.
+
+    aiokafka says only that it cannot bootstrap, and some of the causes not before its request timeout.
+    """
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.wait((starting,), timeout=PATIENCE)
+        if not starting.done() and (cause := await diagnose.of(client)) is not None and cause.sure:
+            raise cause
+        await starting
+    except KafkaConnectionError as error:
+        if isinstance(error, Unreachable):
+            raise
+        raise await diagnose.of(client) or error from None
+    finally:
+        starting.cancel()
+        await asyncio.wait((starting,), timeout=STOP_TIMEOUT)
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
@@ -93,9 +129,9 @@ async def _ended(work: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def running(client: Any) -> AsyncIterator[Any]:
-    """Start a client and stop it in the end. Raises what aiokafka raises where no broker answers."""
+    """Start a client and stop it in the end. Raises Unreachable, which says why, where no broker lets us in."""
     try:
-        await client.start()
+        await start(client)
         yield client
     finally:
         await stop(client)

@@ -14,9 +14,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from topics.errors import TransientError
+from workers.stream.diagnose import Reason, Unreachable, explain
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 15.0
+AFTER_REFUSAL = 5.0
+"""At least, after a login that was refused, in seconds: accounts are locked that are tried too often."""
 _FORGIVEN_AFTER = 60.0
 """A session that held this long, in seconds, starts the next delays from the first again."""
 PROBE_INTERVAL = 2.0
@@ -43,7 +46,9 @@ async def keep_running(
             await session()
             return
         except (KafkaError, TransientError, OSError) as error:
-            reason = str(error) or type(error).__name__
+            reason = explain(error)
+            if isinstance(error, Unreachable) and error.login:
+                delay = max(delay, AFTER_REFUSAL)
         if clock() - started > _FORGIVEN_AFTER:
             delay = FIRST_DELAY
         log.warning("waiting for Kafka", reason=reason, seconds=round(delay, 1))
@@ -72,13 +77,14 @@ async def probe(
 
     `reached` is given the ends of the assigned partitions, `away` why there was no answer.
     """
+    why = Reason(producer)
     while True:
         try:
             assigned = consumer.assignment()
             ends = await asyncio.wait_for(consumer.end_offsets(assigned), PROBE_TIMEOUT) if assigned else {}
             await asyncio.wait_for(producer.client.fetch_all_metadata(), PROBE_TIMEOUT)
         except (KafkaError, TimeoutError) as error:
-            away(f"no answer from the brokers: {error!r}")
+            away(f"no answer from the brokers: {await why() or repr(error)}")
         else:
             reached(ends)
         await asyncio.sleep(PROBE_INTERVAL)
