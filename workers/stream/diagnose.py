@@ -30,6 +30,7 @@ from workers.stream.security import Client
 from workers.stream.tokens import TokenError
 
 SETTING = "kafka.security"
+TOKEN_REFUSED = "the broker refuses our token: look at its audience, scope, issuer and age"
 AGAIN = 15.0
 """One client's trouble is looked into at most so often, in seconds: each look is a login, too."""
 
@@ -150,20 +151,24 @@ async def _brokers(way: Way) -> list[tuple[str, int]] | Unreachable:
         connection = await create_conn(way.host, way.port, request_timeout_ms=int(LIMIT * 1000), **way.options)
         with closing(connection):
             answer = await connection.send(MetadataRequest([]))
+            if way.sasl == "OAUTHBEARER" and not answer.brokers:
+                # A broker says in a challenge that it refuses a token; aiokafka takes that for a yes, and what the
+                # broker says next for an answer.
+                return way.closed(TOKEN_REFUSED, login=True)
             return [(broker[1], broker[2]) for broker in answer.brokers]
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         return await _explained(error, way)
 
 
 async def _explained(error: Exception, way: Way) -> Unreachable:
+    if isinstance(error, KafkaError) and not isinstance(error, KafkaConnectionError):
+        return await _login(error, way)
     if isinstance(error, socket.gaierror):
         return way.closed(f"the name {way.host} does not resolve: look at brokers, and at the name service")
     if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
         return way.closed("connection refused, nothing listens there: is the broker up, the port right?", sure=False)
     if isinstance(error, ssl.SSLCertVerificationError):
         return way.closed(_distrust(error, way.host))
-    if isinstance(error, KafkaError) and not isinstance(error, KafkaConnectionError):
-        return await _login(error, way)
     return await _speech(error, way)
 
 
@@ -212,7 +217,7 @@ async def _speech(error: Exception, way: Way) -> Unreachable:
         wanted = f"this port wants a login: {SETTING}.mechanism (it offers {', '.join(offered)}), username, password"
         return way.closed(wanted, login=True)
     if way.sasl == "OAUTHBEARER":
-        return way.closed("the broker refuses our token: its audience, scope, issuer or age", login=True)
+        return way.closed(TOKEN_REFUSED, login=True)
     if isinstance(error, TimeoutError):
         return way.closed(f"takes connections and does not answer within {LIMIT:.0f} s", sure=False)
     if way.tls is not None:

@@ -66,11 +66,11 @@ class ClientCredentials:
         form = (
             {"grant_type": "client_credentials"} | ({"scope": oauth.scope} if oauth.scope else {}) | dict(oauth.extra)
         )
-        who = aiohttp.BasicAuth(oauth.client_id, self._secret(), encoding="utf-8")
+        who = {"Authorization": aiohttp.encode_basic_auth(oauth.client_id, self._secret(), encoding="utf-8")}
         limit = aiohttp.ClientTimeout(total=TIMEOUT)
         try:
             async with (
-                aiohttp.ClientSession(auth=who, timeout=limit) as http,
+                aiohttp.ClientSession(headers=who, timeout=limit) as http,
                 http.post(oauth.token_url, data=form, ssl=self._tls(), allow_redirects=False) as answer,
             ):
                 if answer.status != 200:
