@@ -83,6 +83,24 @@ def read(data: bytes) -> Node:
         raise Unreadable(1, "valid YAML", str(error)) from None
 
 
+def node_of(value: Any, *, line: int, depth: int = 0) -> Node:
+    """What JSON has, as nodes that are all on one line. Raises Unreadable where it is nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise Unreadable(line, f"at most {MAX_DEPTH} levels", "more")
+    if isinstance(value, dict):
+        items = [(Scalar(key, "str", line), node_of(inner, line=line, depth=depth + 1)) for key, inner in value.items()]
+        return Mapping(items, line)
+    if isinstance(value, list):
+        return Listing([node_of(item, line=line, depth=depth + 1) for item in value], line)
+    if isinstance(value, str):
+        return Scalar(value, "str", line)
+    if value is None:
+        return Scalar("null", "null", line)
+    if isinstance(value, bool):
+        return Scalar("true" if value else "false", "bool", line)
+    return Scalar(repr(value), "int" if isinstance(value, int) else "float", line)
+
+
 def plain(node: Node) -> Any:
     """The node as JSON has it. What JSON cannot say (dates, huge numbers, infinities) stays the text that it is."""
     if isinstance(node, Mapping):
@@ -100,6 +118,11 @@ def plain(node: Node) -> Any:
         except ValueError:  # 0x1F, 1:30 and the like
             return node.text
     return node.text
+
+
+def dump(value: dict[str, Any]) -> str:
+    """A mapping of plain values as a YAML document that `read` takes, and for people to edit."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
 def describe(node: Node) -> str:
@@ -215,6 +238,11 @@ def _put(parent: Listing | Mapping, key: Scalar | None, node: Node) -> Scalar | 
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 _RESOLVER = yaml.resolver.Resolver()

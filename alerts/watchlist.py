@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.document import MAX_BYTES, Node, Problem, Unreadable, read
+from alerts.document import MAX_BYTES, Node, Problem, Unreadable, dump, read
 from alerts.watchlist_form import WatchlistForm
 from alerts.watchlist_lint import warnings
 from topics.errors import ConfigError
@@ -71,6 +71,11 @@ def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
 
     Raises WatchlistError with the problems of all of them; the same id in two files is one.
     """
+    return tuple(load_placed(paths).values())
+
+
+def load_placed(paths: Iterable[Path]) -> dict[Path, Watchlist]:
+    """What `load_all` gives, by the file that each is in. Raises as it does."""
     try:
         found = files(paths)
     except OSError as error:
@@ -91,13 +96,36 @@ def load_all(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
             loaded[watchlist.id] = (path, watchlist)
     if problems:
         raise WatchlistError(problems)
-    return tuple(watchlist for _, watchlist in loaded.values())
+    return dict(loaded.values())
+
+
+def converted(document: Node, file: str) -> Watchlist:
+    """The watchlist in a document, wherever it came from. Raises WatchlistError with all that is wrong with it."""
+    form = WatchlistForm(file)
+    fields = form.watchlist(document)
+    if fields is None or form.problems:
+        raise WatchlistError(sorted(form.problems, key=lambda problem: problem.line))
+    return msgspec.convert(fields, Watchlist)
 
 
 def check(path: Path) -> tuple[Problem, ...]:
     """Everything that is wrong with a file, and what is likely not meant so, by line. It does not raise."""
     watchlist, document, problems = _read(path)
     return tuple(problems if watchlist is None or document is None else warnings(document, str(path)))
+
+
+def as_json(watchlist: Watchlist) -> str:
+    """The watchlist for a program, its version included."""
+    return msgspec.json.encode(watchlist).decode()
+
+
+def text(watchlist: Watchlist) -> str:
+    """The watchlist as a file: `load` makes the same of it, the version included."""
+    fields = msgspec.to_builtins(watchlist)
+    fields["policy"] = {"cooldown": watchlist.policy.cooldown} | fields.get("policy", {})
+    rules = fields.pop("rules")
+    head = {name: fields[name] for name in ("id", "desk", "policy")}
+    return dump(head) + dump({"rules": rules})
 
 
 def files(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -139,11 +167,10 @@ def _read(path: Path) -> tuple[Watchlist | None, Node | None, list[Problem]]:
         return None, None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
     except Unreadable as error:
         return None, None, [_problem(path, error.line, "file", error.expected, error.found)]
-    form = WatchlistForm(str(path))
-    fields = form.watchlist(document)
-    if fields is None or form.problems:
-        return None, document, sorted(form.problems, key=lambda problem: problem.line)
-    return msgspec.convert(fields, Watchlist), document, []
+    try:
+        return converted(document, str(path)), document, []
+    except WatchlistError as error:
+        return None, document, list(error.problems)
 
 
 def _problem(path: Path, line: int, field: str, expected: str, found: str) -> Problem:
@@ -152,9 +179,26 @@ def _problem(path: Path, line: int, field: str, expected: str, found: str) -> Pr
 
 def _version(watchlist: Watchlist) -> str:
     fields = msgspec.structs.asdict(watchlist) | {"version": ""}
+    fields |= {"policy": _said(watchlist.policy, _POLICY), "rules": [_said(rule, _RULE) for rule in watchlist.rules]}
     return digest("watchlist", msgspec.json.encode(fields, order="sorted").decode())
 
 
+def _said(struct: Rule | Policy, defaults: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
+    """What is not the default: it is the same rule whether a default was written out or left out."""
+    values = ((written, getattr(struct, name), default) for name, written, default in defaults)
+    return {written: value for written, value, default in values if value != default}
+
+
+def _defaults(struct: type[Rule | Policy]) -> tuple[tuple[str, str, Any], ...]:
+    """Each field's name, its name in a file, and its default."""
+    return tuple(
+        (field.name, field.encode_name, field.default if field.default_factory is msgspec.NODEFAULT else {})
+        for field in msgspec.structs.fields(struct)
+    )
+
+
+_POLICY = _defaults(Policy)
+_RULE = _defaults(Rule)
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(tuple[Watchlist, ...])
 

@@ -48,7 +48,7 @@ TOPICS = {
         ),
         Topic(
             role="watchlists",
-            key="watchlist/ID, rule/ID/RULE, mute/ID",
+            key="watchlist/ID, rule/ID/RULE/PUSH",
             partitions=1,
             config=_config(cleanup_policy="compact"),
         ),

@@ -10,9 +10,14 @@ import msgspec
 from topics.catalog import TOPICS
 from topics.records import Alert, Closed, EnrichedArticle, Hit, RawArticle, Tick, Withdrawn
 from topics.stories import Story
+from topics.watchlists import WatchlistManifest, WatchlistRule
 
 RECORDS: dict[str, Any] = {
-    record.__name__: record for record in (RawArticle, EnrichedArticle, Hit, Withdrawn, Tick, Closed, Alert, Story)
+    record.__name__: record
+    for record in (
+        *(RawArticle, EnrichedArticle, Hit, Withdrawn, Tick, Closed, Alert, Story),
+        *(WatchlistManifest, WatchlistRule),
+    )
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CARRIES = {
@@ -22,7 +27,7 @@ _CARRIES = {
     "alerts": ("Alert",),
     "stories": ("Story",),
     "dead-letters": (),
-    "watchlists": (),
+    "watchlists": ("WatchlistManifest", "WatchlistRule"),
 }
 
 

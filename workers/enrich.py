@@ -16,6 +16,8 @@ from workers import health
 from workers.article.build import build
 from workers.article.options import Options
 from workers.checks import at_start as checks
+from workers.closing import Closing, caught_up
+from workers.in_force import InForce, desks
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
@@ -28,7 +30,6 @@ from workers.stream.publisher import Publisher
 from workers.stream.session import cancelled, keep_running, probe, require_topics
 from workers.stream.sizing import pool_size
 from workers.stream.watchdog import Watchdog
-from workers.watchlist_files import WatchlistFiles
 
 LOAD_INTERVAL = 0.25
 
@@ -79,6 +80,9 @@ class Enrich:
         self._sources = SourceWatch(settings.sources_file, metrics=metrics, on_change=self._rebundle)
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
+        self._closing = Closing()
+        self._in_force = InForce(settings, on_change=self._watchlists, on_error=self._not_reloaded)
+        self._following: asyncio.Task[None] | None = None
         self._beat = health.Beat(limit=settings.enrich.stalled_after)
         self._behind = False
         self._claims = inputs.Claims(settings)
@@ -88,11 +92,13 @@ class Enrich:
 
     async def run(self) -> None:
         """Until `stopping` is set. Raises ConfigError (WatchlistError, SourcesError) and PoolBroken."""
-        files = WatchlistFiles(self._settings.watchlists, on_change=self._watchlists, on_error=self._not_reloaded)
         async with AsyncExitStack() as stack:
             stack.callback(self._pool.close)
             self._sources.load()
-            await self._pool.start(*self._encoded(files.load()))
+            watchlists = self._encoded(self._in_force.load())
+            self._following = asyncio.create_task(self._in_force.watch(self._stopping))
+            stack.push_async_callback(cancelled, [self._following])
+            await self._pool.start(*watchlists)
             stack.enter_context(Watchdog(self.stalled, patience=self._settings.enrich.stalled_after))
             port = await stack.enter_async_context(
                 health.serve(
@@ -113,7 +119,6 @@ class Enrich:
             background = [
                 asyncio.create_task(work)
                 for work in (
-                    files.watch(self._stopping),
                     self._show_load(),
                     self._sources.run(),
                     loop_delay,
@@ -129,7 +134,10 @@ class Enrich:
         self._watched = tuple(watchlists)
         self._metrics.watchlist_rules.set(sum(len(watchlist.rules) for watchlist in watchlists))
         self._metrics.watchlist_reloads.labels("ok").inc()
-        log.info("watchlists", versions={watchlist.id: watchlist.version for watchlist in watchlists})
+        for origin, number in self._in_force.origins.items():
+            self._metrics.watchlists.labels(origin).set(number)
+        versions = {watchlist.id: watchlist.version for watchlist in watchlists}
+        log.info("watchlists", versions=versions, **self._in_force.origins)
         return self._bundle()
 
     def _bundle(self) -> tuple[bytes, str]:
@@ -140,7 +148,9 @@ class Enrich:
     def _rebundle(self) -> None:
         self._pool.use_watchlists(*self._bundle())
 
-    def _watchlists(self, watchlists: Sequence[Watchlist]) -> None:
+
+    def _watchlists(self, watchlists: tuple[Watchlist, ...], closed: frozenset[str]) -> None:
+        self._closing.change(closed=closed, alive=desks(watchlists))
         self._pool.use_watchlists(*self._encoded(watchlists))
 
     def _not_reloaded(self, message: str) -> None:
@@ -151,6 +161,8 @@ class Enrich:
     async def _session(self) -> None:
         """Consume until told to stop, or until Kafka fails."""
         settings = self._settings
+        if not await self._in_force.settled(self._stopping):
+            return
         async with (
             kafka.running(kafka.producer(settings)) as producer,
             kafka.running(self._consumer()) as consumer,
@@ -168,11 +180,15 @@ class Enrich:
                 consumer, submit=self._submit, publish=publisher.publish, limits=self._limits(), observer=self
             )
             probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
+            ledger = self._loop.ledger
+            closing = asyncio.create_task(
+                self._closing.run(lambda: caught_up(ledger, consumer.assignment()), publisher.send)
+            )
             try:
                 await self._loop.run(inputs.subscription(settings), self._stopping)
             finally:
                 self._loop = None
-                await cancelled([probing])
+                await cancelled([probing, closing])
 
     def _consumer(self) -> Any:
         settings = self._settings
@@ -240,6 +256,8 @@ class Enrich:
         """Why this process is stuck for good: its event loop stands still, or its lag does while brokers answer."""
         if (late := self._beat.check()) is not None:
             return late
+        if self._following is not None and self._following.done() and not self._stopping.is_set():
+            return "the watchlists are not followed any more"
         loop = self._loop
         if loop is None or self._waiting is not None or not self._behind:
             return None
@@ -248,8 +266,8 @@ class Enrich:
         return f"lag, and no progress for {idle:.0f} s" if idle > self._settings.enrich.stalled_after else None
 
     def ready(self) -> str | None:
-        if self._waiting is not None:
-            return self._waiting
+        if (why := self._in_force.waiting or self._waiting) is not None:
+            return why
         return None if self._loop and self._loop.joined else "waiting for an assignment"
 
     # --- the loop's observer

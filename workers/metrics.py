@@ -21,6 +21,7 @@ STAGES = ("decode", "clean", "language", "entities", "match", "encode", "queue",
 """Where an article's time goes: the first six in the pool, `queue` waiting for it, `send` until acknowledged."""
 COMMIT_RESULTS = ("ok", "failed")
 RELOAD_RESULTS = ("ok", "failed")
+WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
 SUPPRESSED = ("repeat", "cooldown", "backfill")
 DELIVERIES = ("delivered", "repeated", "retried", "refused")
@@ -168,8 +169,12 @@ class Metrics:
             registry=registry,
         )
         self.watchlist_rules = Gauge("wirewatch_watchlist_rules", "Rules in force", registry=registry)
+        self.watchlists = Gauge(
+            "wirewatch_watchlists", "Watchlists in force, by where they come from", ("origin",), registry=registry
+        )
         _start_at_zero(self.pool_restarts, POOL_RESTARTS)
         _start_at_zero(self.watchlist_reloads, RELOAD_RESULTS)
+        _start_at_zero(self.watchlists, WATCHLIST_ORIGINS)
 
     def _alerting(self, registry: CollectorRegistry) -> None:
         self.hits = Counter(

@@ -28,7 +28,10 @@ class Kafka(Section):
 
 
 class Enrich(Section):
-    """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow."""
+    """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow.
+
+    Without `watchlists_topic`, watchlists come from files alone.
+    """
 
     processes: int = Field(default=0, ge=0)
     batch: int = Field(default=16, ge=1, le=256)
@@ -42,6 +45,7 @@ class Enrich(Section):
     stalled_after: float = Field(default=120.0, gt=0)
     max_output_bytes: int = Field(default=1_000_000, ge=10_000)
     max_alert_age: float = Field(default=6 * 3600.0, gt=0)
+    watchlists_topic: bool = True
     on_null: str = Field(default="dead-letter", pattern="^(ignore|dead-letter)$")
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
             if named:
                 raise ValueError(f"input: topics: expected each topic in one input, found it in two: {named[0]}")
 
+    @property
+    def watchlists_named(self) -> bool:
+        """Whether the user has named watchlists; otherwise they are the shipped ones."""
+        return "watchlists" in self.model_fields_set
+
     def topic(self, role: str) -> str:
         """The name of one of our topics (`topics.catalog.TOPICS`): its own, or that under the prefix."""
         own: str | None = getattr(self.topics, role.replace("-", "_"))

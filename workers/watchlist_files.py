@@ -11,7 +11,7 @@ from watchfiles import awatch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from alerts.document import Problem
-from alerts.watchlist import Watchlist, WatchlistError, files, load_all, revision
+from alerts.watchlist import Watchlist, WatchlistError, files, load_placed, revision
 
 POLL = 0.5
 """Seconds between looks at the files' times and sizes, beside the system's notifications: network file systems and
@@ -28,7 +28,7 @@ class WatchlistFiles:
     """The watchlists in these files and directories. `current` is the last set that was right.
 
     `on_change` is called, in the event loop, with every new set; `on_error` with what is wrong with one that was
-    not taken.
+    not taken. Where there is none at all, that is wrong, too, unless `may_be_empty` says that it is not.
     """
 
     def __init__(
@@ -37,17 +37,23 @@ class WatchlistFiles:
         *,
         on_change: Callable[[tuple[Watchlist, ...]], None],
         on_error: Callable[[str], None] = lambda message: None,
+        may_be_empty: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.current: tuple[Watchlist, ...] = ()
+        self.placed: dict[Path, Watchlist] = {}
         self._paths = tuple(paths)
         self._on_change = on_change
         self._on_error = on_error
+        self._may_be_empty = may_be_empty
         self._stamp: _Stamp = ()
 
+    @property
+    def current(self) -> tuple[Watchlist, ...]:
+        return tuple(self.placed.values())
+
     def load(self) -> tuple[Watchlist, ...]:
-        """Reads them for the first time. Raises WatchlistError, also where there is none at all."""
+        """Reads them for the first time. Raises WatchlistError, also where there is none and there must be."""
         self._stamp = _stamp(self._paths)
-        self.current = _load(self._paths)
+        self.placed = self._load()
         return self.current
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -82,7 +88,7 @@ class WatchlistFiles:
         if stamp == self._stamp:
             return
         try:
-            loaded = await asyncio.to_thread(_load, self._paths)
+            loaded = await asyncio.to_thread(self._load)
         except WatchlistError as error:
             await asyncio.sleep(SETTLE)
             if await asyncio.to_thread(_stamp, self._paths) == stamp:
@@ -90,10 +96,17 @@ class WatchlistFiles:
                 self._refuse(error)
             return
         self._stamp = stamp
-        if revision(loaded) != revision(self.current):
-            self.current = loaded
-            _log.info("watchlists.changed", watchlists=len(loaded), revision=revision(loaded))
-            self._on_change(loaded)
+        changed = revision(loaded.values()) != revision(self.current)
+        self.placed = loaded
+        if changed:
+            _log.info("watchlists.changed", watchlists=len(loaded), revision=revision(self.current))
+            self._on_change(self.current)
+
+    def _load(self) -> dict[Path, Watchlist]:
+        loaded = load_placed(self._paths)
+        if not loaded and not self._may_be_empty():
+            raise none_in(self._paths)
+        return loaded
 
     def _refuse(self, error: WatchlistError) -> None:
         shown = [str(problem) for problem in error.problems[:_SHOWN]]
@@ -103,14 +116,12 @@ class WatchlistFiles:
         self._on_error(str(error))
 
 
-def _load(paths: Sequence[Path]) -> tuple[Watchlist, ...]:
-    loaded = load_all(paths)
-    if not loaded:
-        where = ", ".join(map(str, paths)) or "no path"
-        raise WatchlistError(
-            [Problem(file=where, line=1, field="file", expected="at least one watchlist (*.yaml)", found="none")]
-        )
-    return loaded
+def none_in(paths: Sequence[Path]) -> WatchlistError:
+    """What to raise where there is no watchlist, and there must be one."""
+    where = ", ".join(map(str, paths)) or "no path"
+    return WatchlistError(
+        [Problem(file=where, line=1, field="file", expected="at least one watchlist (*.yaml)", found="none")]
+    )
 
 
 def _stamp(paths: Sequence[Path]) -> _Stamp:

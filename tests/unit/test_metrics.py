@@ -9,7 +9,7 @@ from topics.errors import REASONS
 from workers.metrics import Metrics
 
 UNITS = (  # of gauges
-    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active"
+    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active|_watchlists"
 )
 
 

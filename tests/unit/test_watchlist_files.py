@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alerts.watchlist import Watchlist, WatchlistError, load_all
+from alerts.watchlist import Watchlist, WatchlistError, load_placed
 from workers import watchlist_files
 from workers.watchlist_files import WatchlistFiles
 
@@ -125,15 +125,15 @@ async def test_watchlists_that_are_all_gone_are_a_broken_update(tmp_path: Path) 
 async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop, read = asyncio.get_running_loop(), asyncio.Event()
 
-    def noticed(paths: Iterable[Path]) -> tuple[Watchlist, ...]:
-        watchlists = load_all(paths)
+    def noticed(paths: Iterable[Path]) -> dict[Path, Watchlist]:
+        watchlists = load_placed(paths)
         loop.call_soon_threadsafe(read.set)
         return watchlists
 
     file = tmp_path / "w.yaml"
     file.write_text(text("Taiwan"))
     async with following(file) as (_, seen):
-        monkeypatch.setattr(watchlist_files, "load_all", noticed)
+        monkeypatch.setattr(watchlist_files, "load_placed", noticed)
         file.write_text("# a comment\n" + text("Taiwan"))
         await asyncio.wait_for(read.wait(), SOON)
         file.write_text(text("Malaysia"))
