@@ -148,7 +148,6 @@ class Enrich:
     def _rebundle(self) -> None:
         self._pool.use_watchlists(*self._bundle())
 
-
     def _watchlists(self, watchlists: tuple[Watchlist, ...], closed: frozenset[str]) -> None:
         self._closing.change(closed=closed, alive=desks(watchlists))
         self._pool.use_watchlists(*self._encoded(watchlists))
