@@ -52,9 +52,12 @@ def options(settings: Settings) -> Options:
 
 def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
     """The pool of the settings. Its processes start at once and load the model."""
-    processes, bounds = pool_size()
-    processes = settings.enrich.processes or processes
-    log.info("pool", processes=processes, **{name.replace(" ", "_"): bound for name, bound in bounds.items()})
+    size = pool_size()
+    processes = settings.enrich.processes or size.processes
+    decided_by = "enrich.processes" if settings.enrich.processes else size.decided_by
+    log.info("pool", processes=processes, decided_by=decided_by, memory_bytes=size.memory_bytes, **size.bounds)
+    if problem := size.problem(processes):
+        log.warning("pool.memory", problem=problem)
     if metrics:
         metrics.pool_processes.set(processes)
     return Pool(

@@ -1,22 +1,74 @@
-"""How many pool processes: what the cores, the container's quota and its memory allow, whichever is least."""
+"""How many pool processes: what the cores, the container's quota and its memory allow, whichever is least.
+
+Limits of control groups hold for a group and all below it, so those of the process's own group and of every group
+above it count. Both versions are read: in version 2 a group is one folder, in version 1 one for each controller.
+"""
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-CGROUP = Path("/sys/fs/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 PROCESS_BYTES = 700 * 1024 * 1024
 """What a process with spaCy's small pipeline takes at its worst, seen on articles of a megabyte."""
+_UNLIMITED = 2**60
+"""Version 1 writes no word for "no limit" but the largest number of pages there can be."""
+_MOUNTS = {"cpu": ("cpu", "cpu,cpuacct"), "memory": ("memory",)}
 
 
-def pool_size(*, cgroup: Path = CGROUP, cores: int | None = None) -> tuple[int, dict[str, int | None]]:
-    """(processes, what each bound allows; None where there is none)."""
-    bounds = {
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`bounds` are the processes that each bound allows, None where there is none; `decided_by` is the least of them.
+
+    `memory_bytes` is what this process and its pool may use together, None where nobody can say.
+    """
+
+    processes: int
+    decided_by: str
+    bounds: dict[str, int | None]
+    memory_bytes: int | None = None
+
+    def problem(self, processes: int) -> str | None:
+        """What is wrong with so many processes, and what to do about it; None if nothing is."""
+        if self.memory_bytes is None or processes <= _fitting(self.memory_bytes):
+            return None
+        needed = (processes + 1) * PROCESS_BYTES
+        return (
+            f"{processes} pool process{'es' if processes > 1 else ''} may need {_mib(needed)} with this one, and the "
+            f"memory limit is {_mib(self.memory_bytes)}: raise it, or "
+            + ("set enrich.processes lower" if processes > 1 else "expect to be killed by it")
+        )
+
+
+def pool_size(
+    *,
+    cgroups: Path = CGROUPS,
+    own_cgroup: Path = OWN_CGROUP,
+    cores: int | None = None,
+    memory: int | None = None,
+) -> Size:
+    """The pool's size here. `cores` and `memory` (bytes) are the machine's, which are asked for where not given."""
+    groups = _paths(own_cgroup)
+    quota = min(_quotas(cgroups, groups), default=None)
+    machine = _physical() if memory is None else memory
+    least = min([*_limits(cgroups, groups), *([machine] if machine else [])], default=None)
+    bounds: dict[str, int | None] = {
         "affinity": cores or _affinity(),
-        "cpu quota": _quota(cgroup),
-        "memory": _memory(cgroup),
+        # Half a core still needs a process, and a core and a half has work for two.
+        "cpu_quota": None if quota is None else max(1, math.ceil(quota)),
+        "memory": None if least is None else max(1, _fitting(least)),
     }
-    return max(1, min(bound for bound in bounds.values() if bound is not None)), bounds
+    found = {name: bound for name, bound in bounds.items() if bound is not None}
+    decided = min(found, key=lambda name: found[name])
+    return Size(max(1, found[decided]), decided, bounds, least)
+
+
+def _fitting(memory: int) -> int:
+    """Pool processes that fit into so much memory beside this one."""
+    return memory // PROCESS_BYTES - 1
 
 
 def _affinity() -> int:
@@ -25,22 +77,72 @@ def _affinity() -> int:
     return os.cpu_count() or 1
 
 
-def _quota(cgroup: Path) -> int | None:
-    """Whole cores of the cgroup's CPU quota, rounded up: half a core still needs a process."""
-    quota, _, period = _read(cgroup / "cpu.max").partition(" ")
-    if quota.isdigit() and period.strip().isdigit():
-        return max(1, math.ceil(int(quota) / int(period)))
-    return None
+def _physical() -> int | None:
+    """The machine's memory in bytes; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return None
 
 
-def _memory(cgroup: Path) -> int | None:
-    """Processes that fit into the cgroup's memory, the parent counted as one."""
-    limit = _read(cgroup / "memory.max").strip()
-    return max(1, int(limit) // PROCESS_BYTES - 1) if limit.isdigit() else None
+def _paths(own_cgroup: Path) -> dict[str, str]:
+    """Controller -> this process's group (cgroups(7): `hierarchy:controllers:path`); version 2's under ""."""
+    groups = {}
+    for line in _read(own_cgroup).splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        groups.update(dict.fromkeys(controllers.split(","), path))
+    return groups
+
+
+def _folders(cgroups: Path, controller: str, groups: dict[str, str]) -> Iterator[Path]:
+    """The folders of our group and of those above it, by both versions. One that is not there says nothing."""
+    yield from _upwards(cgroups, groups.get("", "/"))
+    yield from _upwards(cgroups / "unified", groups.get("", "/"))  # both versions side by side
+    for mount in _MOUNTS[controller]:
+        yield from _upwards(cgroups / mount, groups.get(controller, "/"))
+
+
+def _upwards(mount: Path, group: str) -> Iterator[Path]:
+    # A group outside our namespace is written /../other, and in a container what is mounted may be our own group:
+    # what can be seen of either is the mount itself.
+    path = PurePosixPath(group)
+    for above in (path, *path.parents):
+        if ".." not in above.parts:
+            yield mount.joinpath(*above.parts[1:])
+
+
+def _quotas(cgroups: Path, groups: dict[str, str]) -> Iterator[float]:
+    """Cores: a quota in microseconds and the period that it is for."""
+    for folder in _folders(cgroups, "cpu", groups):
+        quota, _, period = _read(folder / "cpu.max").partition(" ")
+        for used, per in (
+            (_number(quota), _number(period)),
+            (_number(_read(folder / "cpu.cfs_quota_us")), _number(_read(folder / "cpu.cfs_period_us"))),
+        ):
+            if used and per:
+                yield used / per
+
+
+def _limits(cgroups: Path, groups: dict[str, str]) -> Iterator[int]:
+    """Bytes."""
+    for folder in _folders(cgroups, "memory", groups):
+        for file in ("memory.max", "memory.limit_in_bytes"):
+            limit = _number(_read(folder / file))
+            if limit is not None and limit < _UNLIMITED:
+                yield limit
+
+
+def _number(text: str) -> int | None:
+    """None for "max", for -1, and for a file that is not there."""
+    return int(text) if text.strip().isdecimal() else None
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB"
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
