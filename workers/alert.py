@@ -77,7 +77,9 @@ async def _fold(
         return
     await starting
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
-    tasks += [asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay, checks.tell(settings))]
+    tasks += [
+        asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay, checks.tell(settings, "alert"))
+    ]
     await told
     log.info("draining", seconds=settings.alert.drain)
     with suppress(TimeoutError):

@@ -74,7 +74,7 @@ async def run(
         background = [
             asyncio.create_task(health.watch_loop(metrics.loop_delay_seconds.observe)),
             asyncio.create_task(_measure(couriers, metrics, beat)),
-            asyncio.create_task(checks.tell(settings)),
+            asyncio.create_task(checks.tell(settings, "deliver")),
         ]
         stack.push_async_callback(cancelled, background)
         await _all(courier.run() for courier in couriers)

@@ -125,7 +125,7 @@ class Enrich:
                     self._show_load(),
                     self._sources.run(),
                     loop_delay,
-                    checks.tell(self._settings),
+                    checks.tell(self._settings, "enrich"),
                 )
             ]
             stack.push_async_callback(cancelled, background)

@@ -15,11 +15,11 @@ AGAIN = 15.0
 log = structlog.get_logger()
 
 
-async def tell(settings: Settings) -> None:
+async def tell(settings: Settings, worker: str) -> None:
     """Wait until the brokers answer, look at the topics once, and log what is not fine. It stops nobody."""
     while True:
         try:
-            cluster = await look(settings, names(settings))
+            cluster = await look(settings, names(settings, [worker]))
             break
         except (KafkaError, TimeoutError, OSError):  # the worker itself says so
             await asyncio.sleep(AGAIN)

@@ -8,9 +8,9 @@ from typing import Any
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from topics.catalog import TOPICS
+from workers import rights
 from workers.settings import Settings
-from workers.stream import authorized, kafka
+from workers.stream import authorized, inputs, kafka
 from workers.stream.authorized import Allowed
 
 
@@ -29,16 +29,17 @@ class Cluster:
         return int(value) if value.lstrip("-").isdigit() else None
 
 
-def names(settings: Settings) -> list[str]:
-    """The topics that have to be there."""
-    return list(dict.fromkeys([*settings.input_topics, *(settings.topic(role) for role in TOPICS if role != "raw")]))
+def names(settings: Settings, workers: Iterable[str]) -> list[str]:
+    """The topics that these workers need and that have a name."""
+    return list(dict.fromkeys(topic for worker in workers for topic in rights.topics(settings, worker)))
 
 
 async def look(settings: Settings, topics: Iterable[str], groups: Iterable[str] = ()) -> Cluster:
     """Ask the cluster. Raises KafkaError and TimeoutError where it does not answer."""
-    names = list(dict.fromkeys(topics))
     async with asyncio.timeout(settings.kafka.request_timeout), kafka.admin(settings) as admin:
         described = await admin.describe_cluster()
+        # What patterns match only the cluster knows.
+        names = list(dict.fromkeys([*topics, *inputs.present(settings, await admin.list_topics())]))
         found = await authorized.topics(admin, names)
         there = [name for name in names if found[name].error is None]
         return Cluster(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from alerts import sinks
+from alerts.document import Problem
 from alerts.sinks import Sink
 from alerts.sources import SourcesError
 from alerts.sources import load as load_sources
@@ -61,12 +62,7 @@ def watchlists(settings: Settings) -> Iterator[Finding]:
         loaded = load_all(settings.watchlists)
     except WatchlistError as error:
         for problem in error.problems:
-            yield wrong(
-                "watchlists",
-                f"{problem.field}: expected {problem.expected}, found {problem.found}",
-                subject=f"{problem.file}:{problem.line}",
-                remedy="wirewatch watchlists check FILE",
-            )
+            yield _problem("watchlists", problem)
         return
     rules = sum(len(watchlist.rules) for watchlist in loaded)
     desks = sorted({watchlist.desk for watchlist in loaded})
@@ -84,14 +80,18 @@ def sources(settings: Settings) -> Iterator[Finding]:
         listed = load_sources(settings.sources_file).listed
     except SourcesError as error:
         for problem in error.problems:
-            yield wrong(
-                "sources",
-                f"{problem.field}: expected {problem.expected}, found {problem.found}",
-                subject=f"{problem.file}:{problem.line}",
-                remedy="wirewatch sources check FILE",
-            )
+            yield _problem("sources", problem)
         return
     yield fine("sources", f"{len(listed)} listed, {sum(bool(source.expect_every) for source in listed)} expected")
+
+
+def _problem(check: str, problem: Problem) -> Finding:
+    return wrong(
+        check,
+        f"{problem.field}: expected {problem.expected}, found {problem.found}",
+        subject=f"{problem.file}:{problem.line}",
+        remedy=f"wirewatch {check} check {problem.file}",
+    )
 
 
 async def routes(settings: Settings) -> AsyncIterator[Finding]:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from aiokafka.errors import KafkaError
 
-from workers.checks import local, topics
+from workers import rights
+from workers.checks import local, permissions, topics
 from workers.checks.cluster import Cluster, look, names
 from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
@@ -15,11 +16,11 @@ WORKERS = ("enrich", "alert", "deliver")
 async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
     """Everything that these workers need, a Finding each. Raises nothing."""
     try:
-        cluster = await look(settings, names(settings), groups(settings, workers))
+        cluster = await look(settings, names(settings, workers), groups(settings, workers))
     except (KafkaError, TimeoutError, OSError) as error:
         yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
     else:
-        for finding in _cluster(settings, cluster):
+        for finding in _cluster(settings, cluster, workers):
             yield finding
     for finding in _local(settings, workers):
         yield finding
@@ -30,10 +31,7 @@ async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> Asyn
 
 def groups(settings: Settings, workers: Iterable[str]) -> list[str]:
     """The consumer groups of these workers."""
-    found = [settings.group_of(worker) for worker in ("enrich", "alert") if worker in workers]
-    if "deliver" in workers:
-        found += [settings.group_of(f"deliver-{route.name}") for route in settings.deliver.route]
-    return found
+    return [group for worker in workers for group in rights.groups(settings, worker)]
 
 
 def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
@@ -43,6 +41,14 @@ def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
         yield from local.sources(settings)
 
 
-def _cluster(settings: Settings, cluster: Cluster) -> Iterable[Finding]:
+def _cluster(settings: Settings, cluster: Cluster, workers: Sequence[str]) -> Iterable[Finding]:
     yield fine("connection", f"{cluster.brokers} broker{'s' if cluster.brokers != 1 else ''}", subject=settings.brokers)
+    yield _security(settings)
+    yield from permissions.check(settings, cluster, workers)
     yield from topics.check(settings, cluster)
+
+
+def _security(settings: Settings) -> Finding:
+    security = settings.kafka.security
+    who = f" as {security.username}" if security.username else ""
+    return fine("security", f"{security.protocol_used}{f' {m}' if (m := security.mechanism_used) else ''}{who}")

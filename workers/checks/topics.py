@@ -51,6 +51,9 @@ def there(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
             yield wrong("topic", "not there (or we may not see it)", subject=topic, remedy=remedy)
         else:
             yield wrong("topic", f"cannot be used: {found.error}", subject=topic)
+    for one in settings.inputs:
+        if isinstance(one.topics, str) and not any(one.claims(topic) for topic in cluster.topics):
+            yield warning("topics", f"the pattern {one.topics} matches none yet", remedy="[[input]] topics")
     if not missing:
         counts = ", ".join(f"{topic} {found.partitions}" for topic, found in cluster.topics.items())
         yield fine("topics", f"all there, with partitions: {counts}")
