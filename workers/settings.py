@@ -18,6 +18,7 @@ from topics.catalog import TOPICS
 from topics.errors import ConfigError
 from workers import settings_errors
 from workers.moments import EARLIEST, moment
+from workers.secret_files import SecretFiles
 from workers.sections import NAME, AlertStage, Deliver, Enrich, Groups, Input, Kafka, Topics
 
 PREFIX = "WIREWATCH_"
@@ -160,7 +161,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls, _config_file())
-        return init_settings, env_settings, file_secret_settings, file
+        return init_settings, env_settings, SecretFiles(file_secret_settings), file
 
 
 def load(**flags: Any) -> Settings:
