@@ -64,8 +64,19 @@ async def diagnose(settings: Settings) -> str | None:
 
 async def of(client: Any) -> Unreachable | None:
     """The same, for a client of `workers.stream.kafka`: None for any other. Raises ConfigError."""
+    inner = _inner(client)
+    return await _look(inner.settings) if inner else None
+
+
+def nobody_there(client: Any) -> bool:
+    """Whether a client of `workers.stream.kafka` has started and yet knows no broker: it was not let in."""
+    inner = _inner(client)
+    return inner is not None and not inner.cluster.brokers()
+
+
+def _inner(client: Any) -> Client | None:
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
-    return await _look(inner.settings) if isinstance(inner, Client) else None
+    return inner if isinstance(inner, Client) else None
 
 
 class Reason:

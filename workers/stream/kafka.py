@@ -13,7 +13,7 @@ from topics.catalog import MAX_RAW_BYTES
 from topics.errors import ConfigError
 from workers.settings import Settings
 from workers.stream import diagnose, security
-from workers.stream.diagnose import Unreachable
+from workers.stream.diagnose import Unreachable as Unreachable
 
 _SECURITY = ("security_protocol", "ssl_context", "sasl_")
 PATIENCE = 4.0
@@ -100,6 +100,8 @@ async def start(client: Any) -> None:
         if not starting.done() and (cause := await diagnose.of(client)) is not None and cause.sure:
             raise cause
         await starting
+        if diagnose.nobody_there(client) and (cause := await diagnose.of(client)):
+            raise cause
     except KafkaConnectionError as error:
         if isinstance(error, Unreachable):
             raise
