@@ -31,6 +31,7 @@ from workers.commands.options import (
     section,
 )
 from workers.commands.publish import publish_command
+from workers.commands.resume import resume_command
 from workers.commands.running import CommandFailed, not_started
 from workers.commands.tail import tail_command
 
@@ -197,6 +198,7 @@ app.command("tail", epilog="Example: wirewatch tail alerts --from-beginning --js
 )
 app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enriched.jsonl")(annotate_command)
 app.command("check", epilog="Example: wirewatch check --config wirewatch.toml --worker enrich")(check_command)
+app.command("resume", epilog="Example: wirewatch resume news.raw/2")(resume_command)
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
 app.add_typer(sources.app, name="sources")

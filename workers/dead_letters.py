@@ -2,9 +2,10 @@
 
 from importlib.metadata import version
 
+from alerts.plain import plain
 from topics.catalog import DEAD_LETTER_HEADROOM, MAX_RAW_BYTES
 from topics.errors import InvalidRecord
-from workers.messages import Headers, Output, Record
+from workers.messages import Headers, Output, Record, Result
 
 PREFIX = "wirewatch.errors."
 MAX_MESSAGE_BYTES = 1024
@@ -29,6 +30,13 @@ def dead_letter(record: Record, error: InvalidRecord, *, stage: str, extra: dict
         value = value[:MAX_VALUE_BYTES]
     headers: Headers = tuple((PREFIX + name, _bounded(text)) for name, text in ours.items())
     return Output("dead-letters", record.key, value, (*record.headers, *headers))
+
+
+def why(result: Result) -> str:
+    """What a dead letter's headers say, in a line for people: the reason, and how the message begins."""
+    headers = dict(result.then[0].headers) if result.then else {}
+    message = (headers.get(PREFIX + "message") or b"").decode("utf-8", "replace")
+    return plain(f"{result.reason}: {message[:200]}")
 
 
 def _bounded(text: str) -> bytes:

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from alerts import bundle
 from alerts.watchlist import Watchlist
-from workers import health
+from workers import health, resume
 from workers.article.build import build
 from workers.article.options import Options
 from workers.checks import at_start as checks
@@ -23,7 +23,11 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.source_watch import SourceWatch
 from workers.stream import inputs, kafka, start
+from workers.stream.brake import Rules
+from workers.stream.brakes import Brakes
 from workers.stream.consumer import Limits, Loop
+from workers.stream.lane import Lane
+from workers.stream.newest import newest
 from workers.stream.place import Place
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
@@ -84,12 +88,20 @@ class Enrich:
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._closing = Closing()
-        self._in_force = InForce(settings, on_change=self._watchlists, on_error=self._not_reloaded)
+        self._in_force = InForce(
+            settings,
+            on_change=self._watchlists,
+            on_error=self._not_reloaded,
+            controls={resume.KIND: self._resumed},
+        )
         self._following: asyncio.Task[None] | None = None
         self._beat = health.Beat(limit=settings.enrich.stalled_after)
         self._behind = False
         self._claims = inputs.Claims(settings)
         self._placed = False
+        self._brakes = Brakes(
+            Rules(**settings.enrich.brake.model_dump()), submit=self._submit, newest=partial(newest, settings)
+        )
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
@@ -158,6 +170,13 @@ class Enrich:
     def _not_reloaded(self, message: str) -> None:
         self._metrics.watchlist_reloads.labels("failed").inc()
 
+    def _resumed(self, key: str, value: bytes | None) -> None:
+        """Somebody lets a partition's records through (`wirewatch resume`)."""
+        if (told := resume.decode(value)) is not None:
+            self._brakes.resume(*told)
+        elif value is not None:
+            log.warning("not a record of ours: no brake is taken off", key=key)
+
     # --- a session with the brokers
 
     async def _session(self) -> None:
@@ -179,7 +198,12 @@ class Enrich:
                 self._placed = True
             publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
             self._loop = Loop(
-                consumer, submit=self._submit, publish=publisher.publish, limits=self._limits(), observer=self
+                consumer,
+                submit=self._submit,
+                publish=publisher.publish,
+                limits=self._limits(),
+                observer=self,
+                lane=partial(Lane, gate=self._brakes.gate),
             )
             probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
             ledger = self._loop.ledger
@@ -225,6 +249,7 @@ class Enrich:
         if loop is None:
             return
         self._behind = False
+        held = self._brakes.held()  # waits, and does not stand still
         for tp, end in ends.items():
             books = loop.books(tp)
             if books is None:
@@ -234,7 +259,7 @@ class Enrich:
             metrics.committed.labels(*labels).set(books.committed)
             metrics.lag.labels(*labels).set(max(0, end - books.committed))
             metrics.unaccounted.labels(*labels).set(books.unaccounted)
-            self._behind |= end > books.committed
+            self._behind |= end > books.committed and tp not in held
         if not self._behind:
             loop.idle()
 
@@ -252,6 +277,7 @@ class Enrich:
             metrics.in_flight.set(loop.records if loop else 0)
             metrics.in_flight_bytes.set(loop.bytes if loop else 0)
             metrics.paused_partitions.set(loop.paused if loop else 0)
+            metrics.braked(self._brakes.held())
             await asyncio.sleep(LOAD_INTERVAL)
 
     def stalled(self) -> str | None:
@@ -270,7 +296,7 @@ class Enrich:
     def ready(self) -> str | None:
         if (why := self._in_force.waiting or self._waiting) is not None:
             return why
-        return None if self._loop and self._loop.joined else "waiting for an assignment"
+        return self._brakes.why() if self._loop and self._loop.joined else "waiting for an assignment"
 
     # --- the loop's observer
 
@@ -305,6 +331,9 @@ class Enrich:
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
             self._metrics.forget(tp.topic, tp.partition)
+        self._brakes.revoked(partitions)
 
     def misplaced(self, place: Place) -> None:
         self._metrics.misplaced(place.partition.topic, place.skipped)
+        if place.anew:
+            self._brakes.forget(place.partition)

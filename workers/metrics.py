@@ -127,6 +127,16 @@ class Metrics:
         self.paused_partitions = Gauge(
             "wirewatch_paused_partitions", "Assigned partitions that are paused for now", registry=registry
         )
+        # Too much of what they hold cannot be read: `workers.stream.brakes`.
+        self.brake_partitions = Gauge(
+            "wirewatch_brake_partitions", "Assigned partitions whose brake is on", registry=registry
+        )
+        self.brake_bad = Gauge(
+            "wirewatch_brake_bad_records",
+            "Records of the brake's window that could not be read, where it is on",
+            _PARTITION,
+            registry=registry,
+        )
         self.rebalances = Counter(
             "wirewatch_rebalances_total", "Assignments that this process was given", registry=registry
         )
@@ -267,6 +277,13 @@ class Metrics:
         self.delivery_waiting.labels(sink)
         for result in DELIVERIES:
             self.deliveries.labels(sink, result)
+
+    def braked(self, partitions: Mapping[tuple[str, int], int]) -> None:
+        """The partitions (topic, number) whose brake is on, with how many records were bad; no others."""
+        self.brake_partitions.set(len(partitions))
+        self.brake_bad.clear()
+        for (topic, partition), bad in partitions.items():
+            self.brake_bad.labels(topic, str(partition)).set(bad)
 
     def misplaced(self, topic: str, skipped: int) -> None:
         """A place in a topic was out of range, and `skipped` records are lost by it."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from workers.security_section import Security
 
@@ -25,6 +25,23 @@ class Kafka(Section):
     client: dict[str, Any] = {}
     consumer: dict[str, Any] = {}
     producer: dict[str, Any] = {}
+
+
+class Brake(Section):
+    """When a partition waits because too much of it cannot be read, and how it goes on: see `workers.stream.brake`."""
+
+    enabled: bool = True
+    window: int = Field(default=100, ge=1, le=10_000)
+    share: float = Field(default=0.5, gt=0)
+    minimum: int = Field(default=20, ge=1)
+    probe_interval: float = Field(default=30.0, gt=0)
+    rate: float = Field(default=20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Brake":
+        if self.minimum > self.window:
+            raise ValueError("minimum: expected at most window, or the brake is never put on")
+        return self
 
 
 class Enrich(Section):
@@ -50,6 +67,7 @@ class Enrich(Section):
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     exclude_sources: tuple[str, ...] = ()
+    brake: Brake = Brake()
 
 
 class AlertStage(Section):

@@ -14,9 +14,10 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 
-from workers.messages import Headers, Record, Result
+from workers.messages import Record, Result
 from workers.stream import ahead, lenient
-from workers.stream.lane import Lane, size_of
+from workers.stream.batches import BATCH_BYTES, batches, record_of
+from workers.stream.lane import Lane
 from workers.stream.ledger import Ledger
 from workers.stream.place import LOST, Place, find
 from workers.stream.unordered import Unordered
@@ -24,7 +25,6 @@ from workers.stream.unordered import Unordered
 REVOKE_TIMEOUT = 4.0
 """How long a rebalance waits for what is being published: no heartbeat is sent meanwhile, and sessions are short."""
 FETCH_WAIT = 0.2
-BATCH_BYTES = 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -115,7 +115,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     async def _turn(self) -> None:
         self._raise_failure()
         self._regulate()
-        if self.records >= self._limits.records or self.bytes >= self._limits.bytes:
+        if self._room() <= 0:
             await asyncio.sleep(FETCH_WAIT / 20)
         else:
             fetched = await self._fetch()
@@ -127,7 +127,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]] | None:
         """The next records; None where those that came were dropped, and positions say nothing for now."""
-        room = self._limits.records - self.records
+        room = self._room()
         try:
             fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
                 timeout_ms=int(FETCH_WAIT * 1000), max_records=min(room, 4 * self._limits.batch)
@@ -175,11 +175,11 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 continue
             if tp not in self._lanes:
                 self._open(tp, messages[0].offset)
-            records = [_record(message) for message in messages]
+            records = [record_of(message) for message in messages]
             for record in records:
                 self.ledger.track(tp, record.offset)
             self._observer.consumed(records)
-            for batch in _batches(records, self._limits.batch):
+            for batch in batches(records, self._limits.batch):
                 self._lanes[tp].add(batch)
 
     async def _balance(self, fetched: Collection[TopicPartition]) -> None:
@@ -233,11 +233,17 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         room = self._limits.bytes // max(1, len(assigned))
         for tp in assigned:
             lane = self._lanes.get(tp)
-            full = lane is not None and (lane.records >= share or lane.bytes >= max(room, BATCH_BYTES))
+            full = lane is not None and (lane.held or lane.records >= share or lane.bytes >= max(room, BATCH_BYTES))
             if full and tp not in paused:
                 self._consumer.pause(tp)
             elif not full and tp in paused:
                 self._consumer.resume(tp)
+
+    def _room(self) -> int:
+        """How many records may be fetched. What is held is bounded by its partition's share, and is no work."""
+        lanes = [lane for lane in self._lanes.values() if not lane.held]
+        full = sum(lane.bytes for lane in lanes) >= self._limits.bytes
+        return 0 if full else self._limits.records - sum(lane.records for lane in lanes)
 
     @property
     def paused(self) -> int:
@@ -316,35 +322,13 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._observer.revoked(partitions)
 
     async def _drain(self) -> None:
-        """Let the work in flight finish, until the deadline."""
+        """Let the work in flight finish, until the deadline. What is held is left to the next owner."""
         deadline = self._now() + self._limits.drain
-        while self.ledger.in_flight() and self._now() < deadline:
+        while (left := self._at_work()) and self._now() < deadline:
             self._raise_failure()
             await asyncio.sleep(FETCH_WAIT / 10)
-        left = self.ledger.in_flight()
         if left:
             log.warning("drain deadline passed", in_flight=left)
 
-
-def _record(message: Any) -> Record:
-    headers: Headers = tuple((name, _bytes(value)) for name, value in message.headers)
-    key, value = _bytes(message.key), _bytes(message.value)
-    return Record(message.topic, message.partition, message.offset, message.timestamp, key, value, headers)
-
-
-def _bytes(data: bytes | bytearray | None) -> bytes | None:
-    """As bytes, which are hashable and pickle well; what are bytes already are not copied."""
-    return None if data is None else bytes(data)
-
-
-def _batches(records: Sequence[Record], size: int) -> list[list[Record]]:
-    """Runs of at most `size` records and about `BATCH_BYTES`."""
-    batches: list[list[Record]] = []
-    held = 0
-    for record in records:
-        if not batches or len(batches[-1]) == size or held + size_of(record) > BATCH_BYTES:
-            batches.append([])
-            held = 0
-        batches[-1].append(record)
-        held += size_of(record)
-    return batches
+    def _at_work(self) -> int:
+        return sum(self.ledger.in_flight(tp) for tp, lane in self._lanes.items() if not lane.held)

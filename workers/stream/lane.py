@@ -9,20 +9,23 @@ from workers.messages import Record, Result
 Submit = Callable[[Sequence[Record]], Awaitable[list[Result]]]
 Publish = Callable[[Sequence[Record], list[Result]], Awaitable[None]]
 Settled = Callable[[Sequence[Record]], None]
+Gate = Callable[[Sequence[Record], list[Result]], Awaitable[list[Result]]]
 
 
 class Lane:
     """Runs a partition's batches through `submit` at once, and through `publish` one after the other.
 
     `settled` is called with the records whose outputs are acknowledged. `failed` holds the exception that ended the
-    lane, if one did.
+    lane, if one did. A batch waits in `gate` until it may be published; meanwhile the lane is `held`.
     """
 
-    def __init__(self, *, submit: Submit, publish: Publish, settled: Settled) -> None:
+    def __init__(self, *, submit: Submit, publish: Publish, settled: Settled, gate: Gate | None = None) -> None:
         self._submit = submit
         self._publish = publish
         self._settled = settled
         self._waiting: asyncio.Queue[tuple[Sequence[Record], asyncio.Future[list[Result]]]] = asyncio.Queue()
+        self._gate = gate
+        self.held = False
         self._publishing = False
         self._closing = False
         self.records = 0
@@ -48,6 +51,10 @@ class Lane:
             batch, work = await self._waiting.get()
             # Shielded: cancelling a task of the pool would kill its process.
             results = await asyncio.shield(work)
+            if self._gate is not None:
+                self.held = True
+                results = await self._gate(batch, results)
+                self.held = False
             self._publishing = True
             await self._publish(batch, results)
             self._settled(batch)

@@ -17,6 +17,8 @@ class Unordered:
     `failed` holds the first exception that a batch ended with, if one did.
     """
 
+    held = False
+
     def __init__(self, *, submit: Submit, publish: Publish, settled: Settled) -> None:
         self._submit = submit
         self._publish = publish
