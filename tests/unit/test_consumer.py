@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
 from workers.messages import ENRICHED, Record, Result
 from workers.stream.consumer import Limits, Loop
+from workers.stream.lane import Lane
 from workers.stream.place import Place
 
 TP = TopicPartition("news.raw", 0)
@@ -33,6 +35,7 @@ class FakeConsumer:
         self._fetches = list(fetches)
         self.at = 0
         self.commits: list[int] = []
+        self.stopped: set[TopicPartition] = set()
         self.during: Callable[[], None] = lambda: None
         self.done = asyncio.Event()
 
@@ -43,7 +46,10 @@ class FakeConsumer:
         return {TP}
 
     def paused(self) -> set[TopicPartition]:
-        return set()
+        return self.stopped
+
+    def pause(self, tp: TopicPartition) -> None:
+        self.stopped.add(tp)
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
         await asyncio.sleep(0)
@@ -134,3 +140,21 @@ async def test_nothing_beyond_a_batch_that_is_not_published_is_committed() -> No
     _, observer = await _run(consumer, publish=publish)
     assert observer.offsets == []
     assert consumer.commits == []
+
+
+async def test_what_a_gate_holds_is_neither_fetched_for_nor_waited_for_nor_committed() -> None:
+    """It takes none of the room of other partitions, and told to stop the loop leaves it to the next owner."""
+    consumer = FakeConsumer([(range(100), 100), ([100], 101)])
+    held = asyncio.Event()
+
+    async def gate(records: Sequence[Record], results: list[Result]) -> list[Result]:
+        held.set()
+        await asyncio.sleep(60)
+        return results
+
+    loop, observer = await asyncio.wait_for(_run(consumer, lane=partial(Lane, gate=gate)), LIMITS.drain / 2)
+    assert TP in consumer.stopped
+    assert held.is_set()
+    assert consumer.at == 101, "the limit of 100 records in flight does not count what is held"
+    assert (observer.offsets, consumer.commits) == ([], [])
+    assert loop.records == 0
