@@ -84,7 +84,7 @@ class PushedLog:
         self.removed: set[str] = set()
         self._manifests: dict[str, _Manifest] = {}
         self._rules: dict[str, dict[str, dict[str, _Kept]]] = {}
-        self._superseded: dict[str, dict[str, int]] = {}
+        self._superseded: dict[str, set[str]] = {}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class PushedLog:
     def _take_manifest(self, id: str, offset: int, value: bytes | None) -> None:
         before = self._manifests.pop(id, None)
         if before is not None and before.push:
-            self._superseded.setdefault(id, {})[before.push] = before.offset
+            self._superseded.setdefault(id, set()).add(before.push)
         if value is not None:
             self._manifests[id] = _Manifest(offset, _read(value))
         (self.removed.add if value is None else self.removed.discard)(id)
@@ -118,7 +118,7 @@ class PushedLog:
             rules.pop(key.rule, None)
         if not rules:
             del self._rules[key.id][key.push]
-            self._superseded.get(key.id, {}).pop(key.push, None)
+            self._superseded.get(key.id, set()).discard(key.push)
         manifest = self._manifests.get(key.id)
         if manifest is not None and manifest.push == key.push:
             self.changed.add(key.id)
@@ -170,20 +170,18 @@ class PushedLog:
             raise WatchlistError([problem])
         return read
 
-    def stale(self, id: str, *, before: int, now: int) -> Iterator[bytes]:
-        """Keys of rules that nobody needs once the watchlist's manifest (or its removal) at offset `before` is in
-        the log, and this log was read up to there.
+    def stale(self, id: str, *, now: int) -> Iterator[bytes]:
+        """Keys of rules that nobody needs any more: those of pushes whose manifest was replaced or removed, and of
+        pushes that never had one and are long over by `now` (the time of a record just read, in milliseconds).
 
-        Those are rules of pushes that had their manifest earlier, and of pushes that never had one and are long over
-        by `now`, the time of the record at `before` in milliseconds. Rules of a push that is still under way stay.
+        Rules of a push that is still under way stay, and so do those of one that comes after whoever asks.
         """
         latest = self._manifests.get(id)
         for push, rules in self._rules.get(id, {}).items():
             if latest is not None and push == latest.push:
                 continue
-            over = self._superseded.get(id, {}).get(push)
             newest = max(kept.timestamp for kept in rules.values())
-            if over < before if over is not None else newest < now - ABANDONED_AFTER * 1000:
+            if push in self._superseded.get(id, ()) or newest < now - ABANDONED_AFTER * 1000:
                 yield from (rule_key(id, rule, push) for rule in rules)
 
     def _problem(self, offset: int, field: str, expected: str, found: str) -> Problem:

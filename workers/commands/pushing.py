@@ -85,7 +85,7 @@ class Topic:
         """Write the manifest or its removal, and then clear away what it leaves behind."""
         (at,) = await self._send([manifest])
         await self.read(at + 1)
-        await self._send((key, None) for key in list(self.log.stale(id, before=at, now=self._timestamp)))
+        await self._send((key, None) for key in list(self.log.stale(id, now=self._timestamp)))
 
     def _check_sizes(self, entries: Iterable[Entry]) -> None:
         large = [(key, len(key) + len(value)) for key, value in entries if len(key) + len(value) > self._limit]
