@@ -60,7 +60,7 @@ class WatchlistTopic:
         self._topic = settings.topic("watchlists")
         self._partition = TopicPartition(self._topic, 0)
         self._position = 0
-        self._remade = False
+        self._gone = self._remade = False
         self._missing = False
         self._said: dict[str, str] = {}
 
@@ -107,7 +107,8 @@ class WatchlistTopic:
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
             await consumer.seek_to_beginning(tp)
-            self._remade = end < self._position
+            self._remade = self._gone or end < self._position
+            self._gone = False
             await self._read(consumer, end, stop)
 
     async def _read(self, consumer: Any, end: int, stop: asyncio.Event) -> None:
@@ -118,6 +119,9 @@ class WatchlistTopic:
             for record in await self._fetched(consumer):
                 pushed.take(record.offset, record.timestamp, record.key, record.value)
                 self._control(record.key, record.value)
+            if not consumer.partitions_for_topic(tp.topic):
+                self._gone = True
+                raise TransientError(f"the watchlists' topic {tp.topic} is gone")
             position = await consumer.position(tp)
             if position < max(end, consumer.highwater(tp) or 0):
                 continue  # what follows may be the other half
