@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
 
 
-def parse_instant(value: Any) -> datetime:
-    """An aware UTC datetime. A time without a zone is taken as UTC.
+def parse_instant(value: Any, *, zone: tzinfo = UTC) -> datetime:
+    """An aware UTC datetime. A time without a zone is taken as one of `zone`.
 
     Raises ValueError, with a message for people, for what is no date or lies outside 1900-2200.
     """
@@ -28,7 +28,7 @@ def parse_instant(value: Any) -> datetime:
     else:
         raise ValueError("expected a date (RFC 3339, RFC 822 or epoch)")
     try:
-        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         raise ValueError("date out of range") from None
     if not _EARLIEST <= found < _LATEST:

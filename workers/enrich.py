@@ -51,6 +51,7 @@ def options(settings: Settings) -> Options:
         on_null=enrich.on_null,
         max_alert_age=enrich.max_alert_age,
         max_output_bytes=enrich.max_output_bytes,
+        inputs=tuple(one.form for one in settings.inputs),
     )
 
 
@@ -314,6 +315,8 @@ class Enrich:
                 metrics.dead_lettered.labels(result.reason).inc()
             for stage, seconds in result.stages.items():
                 metrics.stage_seconds.labels(stage).observe(seconds)
+            for field in result.missing:
+                metrics.input_missing.labels(field).inc()
             if record.timestamp > 0:
                 metrics.latency_seconds.observe(max(0.0, now - record.timestamp / 1000))
             if result.age is not None:

@@ -9,7 +9,10 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Record(NamedTuple):
-    """A record as the broker hands it over. `timestamp` is in milliseconds since the epoch."""
+    """A record as the broker hands it over. `timestamp` is in milliseconds since the epoch.
+
+    `schema` is what its registry says of it, packed (`topics.inputs.framing`), once somebody has asked.
+    """
 
     topic: str
     partition: int
@@ -18,6 +21,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    schema: bytes | None = None
 
 
 class Output(NamedTuple):
@@ -36,6 +40,7 @@ class Result(NamedTuple):
     `first` is to be acknowledged before `then` is sent. `stages` are seconds by stage, `age` the seconds from
     publication to the broker (None: unknown), `entities` the number of mentions by label. `source` is the id of the
     listed source that the article is of (None: a stranger), `boilerplate` the number of paragraphs taken out as its.
+    `missing` are the fields that its input expects and the article does not have.
     """
 
     outcome: str
@@ -47,6 +52,7 @@ class Result(NamedTuple):
     entities: dict[str, int] = {}  # noqa: RUF012  # nor to this
     source: str | None = None
     boilerplate: int = 0
+    missing: tuple[str, ...] = ()
 
 
 ENRICHED = "enriched"

@@ -14,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from topics.errors import REASONS
+from topics.inputs.form import FIELDS
 from topics.records import KINDS, SEVERITIES
 
 OUTCOMES = ("enriched", "filtered", "dead_lettered")
@@ -73,6 +74,14 @@ class Metrics:
         self.dead_lettered = Counter(
             "wirewatch_dead_letters_total", "Records sent to the dead letters", ("reason",), registry=registry
         )
+        # What is expected: the fields of the input's map, without one a title, a body, a URL and a date.
+        self.input_missing = Counter(
+            "wirewatch_input_missing_total",
+            "Articles without a field that their input expects",
+            ("field",),
+            registry=registry,
+        )
+        _start_at_zero(self.input_missing, FIELDS)
         _start_at_zero(self.processed, OUTCOMES)
         _start_at_zero(self.dead_lettered, REASONS)
 

@@ -1,10 +1,15 @@
 """The tables of the settings: what each holds, and what is right in it. Times are in seconds, sizes in bytes."""
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator, model_validator
 
+from topics.inputs.form import Form
+from topics.inputs.mapping import Map
+from topics.inputs.moments import Moments
 from workers.security_section import Security
 
 NAME = r"^[A-Za-z0-9._-]{1,249}$"
@@ -128,10 +133,100 @@ class Groups(Section):
     alert: str | None = Field(default=None, pattern=NAME)
 
 
+class Registry(Section):
+    """A schema registry that speaks Confluent's API. `password_file` is read at each request; `ca` is a file."""
+
+    url: str
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    ca: FilePath | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected the URL of a schema registry, such as http://registry:8081")
+        if parts.username or parts.password:
+            raise ValueError("expected a URL without user and password: they are username and password")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Registry":
+        if self.password and self.password_file:
+            raise ValueError("expected password or password_file, found both")
+        if (self.password or self.password_file) and not self.username:
+            raise ValueError("username: expected with a password")
+        return self
+
+
 class Input(Section):
-    """Topics that raw articles come from. `topics` is a list of names, or one pattern (a regular expression)."""
+    """Topics that raw articles come from, and how their records are read (`topics.inputs.form.Form`).
+
+    `topics` is a list of names, or one pattern (a regular expression).
+    """
 
     topics: tuple[str, ...] | str
+    format: Literal["json", "connect-json", "debezium", "cloudevents", "avro", "ninjs"] = "json"
+    map: dict[str, tuple[str, ...]] = {}
+    source: str | None = Field(default=None, max_length=200)
+    language: str | None = Field(default=None, max_length=64)
+    content_type: Literal["text/plain", "text/html"] | None = None
+    dates: tuple[str, ...] = ()
+    timezone: str | None = None
+    registry: Registry | None = None
+    deletes: Literal["ignore", "withdraw"] = "ignore"
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _paths(cls, given: Any) -> Any:
+        """One path may stand for itself."""
+        return {k: (v,) if isinstance(v, str) else v for k, v in given.items()} if isinstance(given, dict) else given
+
+    @field_validator("map")
+    @classmethod
+    def _mapped(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        Map(given)
+        return given
+
+    @field_validator("dates")
+    @classmethod
+    def _dated(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        Moments(given)
+        return given
+
+    @field_validator("timezone")
+    @classmethod
+    def _zoned(cls, given: str | None) -> str | None:
+        Moments(zone=given)
+        return given
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Input":
+        if self.format == "avro" and self.registry is None:
+            raise ValueError(
+                'registry: expected with format = "avro", such as registry = {url = "http://registry:8081"}'
+            )
+        if self.deletes == "withdraw" and self.format != "debezium":
+            raise ValueError('deletes: expected with format = "debezium" only')
+        return self
+
+    @property
+    def form(self) -> Form:
+        """How the records are read, for whoever reads them."""
+        return Form(
+            topics=self.topics,
+            format=self.format,
+            map=self.map,
+            source=self.source,
+            language=self.language,
+            content_type=self.content_type,
+            dates=self.dates,
+            timezone=self.timezone,
+            registry=self.registry.url if self.registry else None,
+            deletes=self.deletes,
+        )
 
     @field_validator("topics")
     @classmethod
@@ -149,4 +244,4 @@ class Input(Section):
 
     def claims(self, topic: str) -> bool:
         """Whether a topic is one of this input's."""
-        return re.fullmatch(self.topics, topic) is not None if isinstance(self.topics, str) else topic in self.topics
+        return self.form.claims(topic)

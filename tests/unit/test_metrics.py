@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from topics.errors import REASONS
+from topics.inputs.form import FIELDS
 from workers.metrics import Metrics
 
 UNITS = (  # of gauges
@@ -52,6 +53,11 @@ def test_the_process_and_the_platform_are_measured_too(metrics: Metrics) -> None
 def test_every_reason_for_a_dead_letter_begins_at_0(metrics: Metrics) -> None:
     for reason in REASONS:
         assert metrics.registry.get_sample_value("wirewatch_dead_letters_total", {"reason": reason}) == 0
+
+
+def test_every_field_that_may_be_missing_begins_at_0(metrics: Metrics) -> None:
+    for field in FIELDS:
+        assert metrics.registry.get_sample_value("wirewatch_input_missing_total", {"field": field}) == 0
 
 
 def test_a_sink_begins_at_0(metrics: Metrics) -> None:

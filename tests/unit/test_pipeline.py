@@ -9,7 +9,9 @@ import pytest
 from alerts.bundle import encode
 from alerts.sources import Source, Sources
 from alerts.watchlist import Rule, Watchlist
+from tests.producers import ARTICLE_SCHEMA, avro, debezium, packed, row
 from topics.codec import decode_enriched, decode_hit
+from topics.inputs.form import Form
 from topics.records import EnrichedArticle, Hit, Withdrawn
 from workers.article.options import Options
 from workers.article.pipeline import Pipeline
@@ -297,3 +299,49 @@ def test_huge_boilerplate_does_not_make_the_record_too_large() -> None:
     result = _one(_listing(max_output_bytes=20_000), body=body, source="wire")
     assert _enriched(result).text == "Taiwan."
     assert not _enriched(result).truncated
+
+
+def _cms(value: bytes | None, *, schema: bytes | None = None, **form: Any) -> Result:
+    """What becomes of a record of a topic that is somebody else's."""
+    pipeline = _pipeline(inputs=(Form(topics=("cms",), **form),))
+    return pipeline([_record(value)._replace(topic="cms", schema=schema)])[0]
+
+
+def test_a_record_is_read_as_its_topics_input_says() -> None:
+    result = _cms(b'{"head": "Taiwan answers"}', map={"title": ("head",), "body": ("text",)}, source="cms")
+    assert (_enriched(result).title, _enriched(result).source, result.missing) == ("Taiwan answers", "cms", ("body",))
+    assert _one(_pipeline(), b'{"head": "Taiwan answers"}').reason == "no_text"
+
+
+def test_what_is_no_article_of_a_database_is_filtered_and_never_a_dead_letter() -> None:
+    for value, reason in (
+        (debezium("d", row(), None), "deleted"),
+        (debezium("t"), "no_row"),
+        (None, "tombstone"),
+    ):
+        result = _cms(value, format="debezium")
+        assert (result.outcome, result.reason, result.then) == (FILTERED, reason, ())
+
+
+def test_a_deleted_row_is_withdrawn_where_told_so() -> None:
+    result = _cms(debezium("d", row(), None), format="debezium", deletes="withdraw")
+    assert (result.outcome, result.reason) == (FILTERED, "canceled")
+    withdrawn = decode_hit(result.first[0].value)
+    assert isinstance(withdrawn, Withdrawn)
+    assert withdrawn.article_id == "7"
+
+
+def test_a_null_payload_is_dealt_with_as_a_null_record_is() -> None:
+    value = b'{"schema": null, "payload": null}'
+    assert _cms(value, format="connect-json").reason == "empty_value"
+    pipeline = _pipeline(inputs=(Form(topics=("cms",), format="connect-json"),), on_null="ignore")
+    assert pipeline([_record(value)._replace(topic="cms")])[0].outcome == FILTERED
+
+
+def test_a_framed_value_is_read_by_the_schema_that_came_with_it() -> None:
+    value = avro(ARTICLE_SCHEMA, {"id": "a1", "title": "Taiwan answers"})
+    form: dict[str, Any] = {"format": "avro", "registry": "http://registry.example"}
+    assert _enriched(_cms(value, schema=packed(ARTICLE_SCHEMA), **form)).title == "Taiwan answers"
+    result = _cms(value, **form)
+    assert (result.outcome, result.reason) == (DEAD_LETTERED, "schema_registry")
+    assert result.then[0].value == value

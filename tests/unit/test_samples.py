@@ -13,9 +13,10 @@ import pytest
 from alerts import watchlist
 from alerts.matcher import DeskMatch, Matcher
 from alerts.stories import SAME, signature, similarity
-from topics.codec import Decoded, decode_raw
+from topics.codec import decode_raw
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
+from topics.raw import Decoded
 from topics.records import RawArticle, severity_rank
 from workers.article.text import clean
 

@@ -117,3 +117,54 @@ def test_a_route_may_name_its_group_and_clients_are_called_like_the_groups(folde
 def test_no_name_is_used_twice(folder: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="expected names of their own, found a"):
         load(**wrong)
+
+
+def test_an_input_says_how_its_records_are_read(folder: Path) -> None:
+    (folder / "wirewatch.toml").write_text(
+        """
+[[input]]
+topics = ["cms"]
+format = "avro"
+registry = {url = "https://registry.example/", username = "u", password = "s3cret"}
+map = {title = "headline", body = ["content.html", "content.text"], status = []}
+dates = ["%d.%m.%Y", "epoch-ms"]
+timezone = "Europe/Berlin"
+source = "cms"
+"""
+    )
+    found = load()
+    form = found.inputs[0].form
+    assert form.map == {"title": ("headline",), "body": ("content.html", "content.text"), "status": ()}
+    assert (form.registry, form.expected, form.claims("cms")) == ("https://registry.example", ("title", "body"), True)
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"format": "xml"}, "format: expected 'json', 'connect-json'"),
+        ({"format": "avro"}, "registry: expected with format"),
+        ({"map": {"headline": ["a"]}}, "headline: no such field; expected one of id, url, source, title, body"),
+        ({"map": {"title": ["a..b"]}}, "title: expected a path such as content.html"),
+        ({"map": {"title": [""]}}, "title: expected a path"),
+        ({"dates": ["%d.%m. %H:%M"]}, "a pattern with year, month and day"),
+        ({"dates": ["%Q"]}, "a pattern with year, month and day"),
+        ({"timezone": "Mars/Olympus"}, "a time zone such as Europe/Berlin"),
+        ({"timezone": "../etc/passwd"}, "a time zone such as Europe/Berlin"),
+        ({"deletes": "withdraw"}, "deletes: expected with format"),
+        ({"registry": {"url": "registry:8081"}}, "the URL of a schema registry"),
+        ({"registry": {"url": "http://u:p@registry"}}, "a URL without user and password"),
+        ({"registry": {"url": "http://registry", "password": "p"}}, "username: expected with a password"),
+        ({"content_type": "application/pdf"}, "content-type: expected"),
+        ({"fromat": "json"}, "unknown; expected one of content_type, dates, deletes, format"),
+    ],
+)
+def test_inputs_that_cannot_be_read(folder: Path, more: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(input=[{"topics": ["a"], **more}])
+
+
+def test_what_is_wrong_with_an_input_is_said_by_its_line(folder: Path) -> None:
+    (folder / "wirewatch.toml").write_text('[[input]]\ntopics = ["a"]\n\n[input.map]\nheadline = ["x"]\n')
+    with pytest.raises(ConfigError, match=r"wirewatch.toml:\d+: input.0.map: headline: no such field"):
+        load()

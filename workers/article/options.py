@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+from topics.inputs.form import Form
+
 NONE = "none"
 """The model's name that means: no model, the gazetteer and the watchlists only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the settings say of the step. Empty `languages` or `sources`: all of them."""
+    """What the settings say of the step. Empty `languages` or `sources`: all of them.
+
+    `inputs` are how the topics' records are read: a topic's is the first that claims it.
+    """
 
     model: str = NONE
     languages: tuple[str, ...] = ()
@@ -17,3 +22,4 @@ class Options:
     on_null: str = "dead-letter"
     max_alert_age: float = 6 * 3600.0
     max_output_bytes: int = 1_000_000
+    inputs: tuple[Form, ...] = ()

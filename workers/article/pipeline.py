@@ -18,6 +18,7 @@ from alerts.sources import Source, Sources, without_boilerplate
 from topics import codec
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
+from topics.inputs.read import Readers
 from topics.records import Mention, Origin, RawArticle, Warn, Withdrawn
 from workers.article import names
 from workers.article.entities import MAX_CHARACTERS, Recogniser
@@ -45,6 +46,7 @@ class _Work:
     listed: Source | None = None
     names: tuple[str, ...] = ()
     boilerplate: int = 0
+    missing: tuple[str, ...] = ()
     seen_at: datetime = _EPOCH
     title: str = ""
     text: str = ""
@@ -62,6 +64,7 @@ class Pipeline:
         self._options = options
         self._clock = clock
         self._recogniser = Recogniser(options.model)
+        self._readers = Readers(options.inputs)
         self._gazetteer = names.Gazetteer.load()
         self._matcher = Matcher(())
         self._watchlists: dict[str, str] = {}
@@ -97,8 +100,11 @@ class Pipeline:
         record = work.record
         if record.value is None and self._options.on_null == "ignore":
             return Result(FILTERED, "null")
-        work.article, warnings = codec.decode_raw(record.value, record.headers)
-        work.warnings.extend(warnings)
+        read = self._readers.of(record.topic)(record.value, record.headers, schema=record.schema)
+        if read.filtered:
+            return self._no_article(read.filtered)
+        work.article, work.missing = read.article, read.missing
+        work.warnings.extend(read.warnings)
         self._attribute(work)
         work.seen_at = _seen_at(record, work.article, work.warnings)
         work.stages["decode"] = self._clock() - started
@@ -112,6 +118,11 @@ class Pipeline:
         if work.listed is not None:
             work.names += work.listed.names
             work.article = replace(article, source=work.listed.id)
+
+    def _no_article(self, why: str) -> Result:
+        if why == "null" and self._options.on_null != "ignore":
+            raise InvalidRecord("empty_value", "the record's payload is null")
+        return Result(FILTERED, why)
 
     def _filtered(self, work: _Work) -> Result | None:
         article = work.article
@@ -189,6 +200,7 @@ class Pipeline:
             stages=work.stages,
             age=(work.seen_at - article.published_at).total_seconds() if article.published_at else None,
             entities=dict(Counter(mention.label for mention in work.mentions)),
+            missing=work.missing,
         )
 
     def _understood(self, work: _Work) -> Understood:
