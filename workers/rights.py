@@ -6,11 +6,11 @@ right of its own since Kafka 2.8: Write on any topic is enough.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from topics.catalog import TOPICS
-from workers.sections import Input
+from workers.sections import Input, Route
 from workers.settings import Settings
 
 TOPIC, GROUP = "topic", "group"
@@ -31,6 +31,11 @@ class Right:
     operations: tuple[str, ...]
     prefixed: bool = False
 
+    @property
+    def open(self) -> bool:
+        """Whether it is on whatever begins so, and not on one topic or group."""
+        return self.prefixed or self.name == EVERY
+
     def covers(self, topic: str) -> bool:
         """Whether this is about a topic."""
         return self.kind == TOPIC and (self.name in (topic, EVERY) or (self.prefixed and topic.startswith(self.name)))
@@ -38,8 +43,25 @@ class Right:
 
 def rights(settings: Settings, who: str) -> tuple[Right, ...]:
     """What a worker or command (a key of `NEEDS`) needs, sorted; one entry a topic or group."""
+    return _merged(NEEDS[who](settings))
+
+
+def route_rights(settings: Settings, route: Route) -> tuple[Right, ...]:
+    """What one of deliver's routes needs."""
+    topic = str((route.sink.model_extra or {}).get("topic"))
+    return _merged(
+        [
+            *_on(settings, "Read", "alerts"),
+            *_on(settings, "Write", "dead-letters"),
+            _group(settings.group_of(f"deliver-{route.name}")),
+            *([Right(kind=TOPIC, name=topic, operations=("Write",))] if route.sink.kind == "kafka" else ()),
+        ]
+    )
+
+
+def _merged(needed: Iterable[Right]) -> tuple[Right, ...]:
     merged: dict[tuple[str, str, bool], set[str]] = {}
-    for right in NEEDS[who](settings):
+    for right in needed:
         merged.setdefault((right.kind, right.name, right.prefixed), set()).update(right.operations)
     return tuple(
         Right(kind=kind, name=name, prefixed=prefixed, operations=tuple(sorted(_least(operations))))
@@ -47,14 +69,9 @@ def rights(settings: Settings, who: str) -> tuple[Right, ...]:
     )
 
 
-def topics(settings: Settings, who: str) -> list[str]:
-    """The topics that a worker needs and that are named; which there are of a pattern only the cluster knows."""
-    return [right.name for right in rights(settings, who) if right.kind == TOPIC and not _open(right)]
-
-
-def groups(settings: Settings, who: str) -> list[str]:
-    """The consumer groups that a worker is in."""
-    return [right.name for right in rights(settings, who) if right.kind == GROUP and not _open(right)]
+def named(needed: Iterable[Right], kind: str) -> list[str]:
+    """The topics or groups among these rights; which there are of a pattern only the cluster knows."""
+    return [right.name for right in needed if right.kind == kind and not right.open]
 
 
 def stem(pattern: str) -> str:
@@ -83,10 +100,6 @@ def _alternatives(pattern: str) -> bool:
         if letter == "|" and depth <= 0:
             return True
     return False
-
-
-def _open(right: Right) -> bool:
-    return right.prefixed or right.name == EVERY
 
 
 def _least(operations: set[str]) -> set[str]:
@@ -131,11 +144,7 @@ def _alert(settings: Settings) -> list[Right]:
 
 
 def _deliver(settings: Settings) -> list[Right]:
-    routes = settings.deliver.route
-    found = [*_on(settings, "Read", "alerts"), *_on(settings, "Write", "dead-letters")]
-    found += [_group(settings.group_of(f"deliver-{route.name}")) for route in routes]
-    topics = [str((route.sink.model_extra or {}).get("topic")) for route in routes if route.sink.kind == "kafka"]
-    return found + [Right(kind=TOPIC, name=topic, operations=("Write",)) for topic in topics]
+    return [right for route in settings.deliver.route for right in route_rights(settings, route)]
 
 
 def _groups(settings: Settings) -> list[Right]:
@@ -191,4 +200,3 @@ NEEDS: dict[str, Need] = {
     "trace": _trace,
     "dlq": _dlq,
 }
-WORKERS: Sequence[str] = ("enrich", "alert", "deliver")

@@ -12,7 +12,7 @@ from tests.unit.test_cli import CONFIGURATION, USAGE, wirewatch
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
 from workers.commands.administering import acl_commands, principals, topic_commands
-from workers.rights import NEEDS, Right, rights, stem, topics
+from workers.rights import NEEDS, TOPIC, Right, named, rights, stem
 from workers.sections import Deliver, Input, Route, Sink
 from workers.settings import Settings
 
@@ -48,7 +48,7 @@ def test_a_pattern_needs_all_topics_that_begin_like_it() -> None:
     found = {right.name: right for right in rights(settings, "enrich") if right.operations == ("Read",)}
     assert found["feeds."].prefixed
     assert not found["*"].prefixed
-    assert "feeds." not in topics(settings, "enrich")
+    assert "feeds." not in named(rights(settings, "enrich"), TOPIC)
     assert found["feeds."].covers("feeds.eu.politics")
     assert found["*"].covers("any")
 
