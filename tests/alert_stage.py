@@ -40,7 +40,9 @@ class Worker:
             "WIREWATCH_GROUP": prefix,
             "WIREWATCH_HOST": "127.0.0.1",
             "WIREWATCH_LOG_FORMAT": "json",
-            "WIREWATCH_KAFKA": f'{{"session_timeout": {session}, "request_timeout": 10}}',
+            "WIREWATCH_KAFKA": json.dumps(
+                {"session_timeout": session, "request_timeout": 10, "consumer": {"metadata_max_age_ms": 5000}}
+            ),
         }
         self.log = log
         worker = [sys.executable, "-m", "tests.alert_process"]

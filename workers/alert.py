@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import faust
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from topics.errors import ConfigError
-from workers import faust_app, health
-from workers.alert_log import MAX_BATCH_BYTES, Topics
+from topics.errors import TransientError
+from workers import faust_app, health, permits
+from workers.alert_log import MAX_BATCH_BYTES
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.checks import at_start as checks
 from workers.metrics import Metrics
@@ -24,36 +24,29 @@ from workers.supervisor import follow_supervisor
 log = structlog.get_logger()
 
 
-async def check_topics(consumer: AIOKafkaConsumer, topics: Topics) -> None:
-    """Raises ConfigError unless the three topics are there, with the same number of partitions."""
-    cluster = await consumer._client.fetch_all_metadata()
-    counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
-    if 0 in counts.values() or len(set(counts.values())) > 1:
-        found = ", ".join(f"{topic} has {count or 'no'} partitions" for topic, count in counts.items())
-        raise ConfigError(f"hits, alerts and stories must have the same number of partitions: {found}")
-
-
 async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) -> None:
-    """Wait until brokers answer; then raise ConfigError if the topics are not as they must be."""
+    """Wait until brokers answer, and have and allow all that the fold needs."""
     wait = RETRY_MIN
     while not stopping.is_set():
         try:
-            async with kafka.running(kafka.consumer(settings)) as consumer:
-                await check_topics(consumer, stage.topics)
-                stage.away = None
-                return
+            (await permits.look(settings, "alert")).require()
+            stage.away = None
+            return
+        except TransientError as error:
+            stage.away = str(error)
+            log.warning("waiting for Kafka", reason=stage.away, retry_in=wait)
         except (KafkaError, TimeoutError, OSError) as error:
             stage.away = f"the brokers at {settings.brokers} do not answer: {error}"
             log.warning("brokers_away", brokers=settings.brokers, error=repr(error), retry_in=wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait)
-            wait = min(RETRY_MAX, wait * 2)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), wait)
+        wait = min(RETRY_MAX, wait * 2)
 
 
 async def _start(stage: Stage, app: faust.App, producer: AIOKafkaProducer) -> None:
     await producer.start()
     stage.connect()
-    faust_app.seek_back(app, stage.place)
+    faust_app.seek_back(app, stage.place, hold=lambda: stage.held)
     await faust_app.start(app)
 
 
@@ -97,7 +90,9 @@ async def run(settings: Settings, metrics: Metrics) -> None:
     app = faust_app.app(settings, settings.group_of("alert"))
     # Batches are made whole by us: nothing is gained by waiting for more. zstd takes a sixth of lz4's time (aiokafka
     # has that at its highest level), and makes less of them.
-    producer = kafka.producer(settings, linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES)
+    producer = kafka.producer(
+        settings, worker="alert", linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES
+    )
     stage = Stage(app, settings, metrics, producer)
     async with health.serve(
         host=settings.host,

@@ -22,8 +22,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP, EventT
 
-from topics.errors import ConfigError
-from workers import faust_app
+from topics.errors import ConfigError, TransientError
+from workers import alert_partitions, faust_app, permits
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
 from workers.alert_pulse import Pulse, Stalled
@@ -55,6 +55,10 @@ STALLED = 120.0
 """Hits that wait for so long while none come: the consumer hangs."""
 
 
+class Mended(Exception):
+    """What this process could not work with is as it should be: a new one can."""
+
+
 def end_process(code: int) -> NoReturn:
     """End at once: no handler, no flush, no goodbye to Kafka."""
     os._exit(code)
@@ -76,6 +80,10 @@ class Stage:
         self.parts: dict[int, Part] = {}
         self.away: str | None = None
         """Why the brokers could not be reached when it started; None once they were."""
+        self.held: frozenset[int] = frozenset()
+        """Partitions of hits that are ours and cannot be folded: alerts or stories do not have them (yet)."""
+        self.unequal: str | None = None
+        """Why that is, or might come to be."""
         self.pulse = Pulse(FROZEN * settings.kafka.session_timeout)
         self.beat = Beat(limit=LIVE)
         self._app = app
@@ -129,12 +137,13 @@ class Stage:
 
         for number in self.parts:
             self._metrics.forget(self.topics.hits, number)
-        self.parts = {}
+        self.parts, self.held, self.unequal = {}, frozenset(), None
         numbers = sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == self.topics.hits)
         started = time.monotonic()
         restored = await self._read_back(numbers, passed)
         if passed():
             return
+        numbers = sorted(restored)
         for number, found in restored.items():
             await self._take_over(number, found)
         self.pulse.check()
@@ -155,13 +164,26 @@ class Stage:
         wait = RETRY_MIN
         while numbers and not passed():
             try:
-                async with kafka.running(kafka.consumer(self._settings)) as consumer:
-                    return await read_back(consumer, self.topics, numbers, stop=passed)
-            except (KafkaError, TimeoutError, OSError) as error:
+                async with kafka.running(kafka.consumer(self._settings, worker="alert")) as consumer:
+                    whole = await self._whole(consumer, numbers)
+                    return await read_back(consumer, self.topics, whole, stop=passed) if whole else {}
+            except permits.REFUSED as error:  # a fresh start says what is not allowed, and waits
+                self._fail(error)
+            except (KafkaError, TransientError, TimeoutError, OSError) as error:
                 log.warning("state_not_restored", error=repr(error), retry_in=wait)
                 await asyncio.sleep(wait)
                 wait = min(RETRY_MAX, wait * 2)
         return {}
+
+    async def _whole(self, consumer: Any, numbers: Sequence[int]) -> Sequence[int]:
+        """Those partitions that all three topics have. The others are held."""
+        counts = await alert_partitions.counted(consumer._client, self.topics)
+        whole = [number for number in numbers if number < alert_partitions.foldable(counts)]
+        self.held = frozenset(numbers) - frozenset(whole)
+        self.unequal = alert_partitions.unequal(counts, self._settings.brokers, self.held)
+        if self.unequal:
+            log.error("unequal_partitions", why=self.unequal)
+        return whole
 
     async def _take_over(self, number: int, found: Restored) -> None:
         if found.lost:
@@ -212,10 +234,12 @@ class Stage:
         while True:
             try:
                 async with asyncio.timeout(REACHABLE):
-                    await self._producer.client.force_metadata_update()
+                    counts = await alert_partitions.counted(self._producer.client, self.topics)
                     await self._measure_lag()
+                if self.unequal and not alert_partitions.unequal(counts, ""):
+                    raise Mended("hits, alerts and stories have the same number of partitions now: beginning anew")
                 self._reached = time.monotonic()
-            except Stalled as error:
+            except (Stalled, Mended) as error:
                 self._fail(error)
             except Exception as error:  # whatever it is, it only measures
                 log.warning("not_measured", error=repr(error))
@@ -240,7 +264,7 @@ class Stage:
             return "no assignment yet, or its state is being read back"
         if time.monotonic() - self._reached > MEASURE + REACHABLE:
             return f"the brokers at {self._settings.brokers} do not answer"
-        return None
+        return self.unequal
 
     async def drain(self) -> None:
         """Let the batch in hand end, commit what is done, and fold no more."""

@@ -14,11 +14,12 @@ from alerts import sinks
 from alerts.sinks import Sink
 from topics.catalog import TOPICS
 from topics.errors import ConfigError, InvalidRecord, TransientError
-from workers import health
+from workers import health, permits
 from workers.checks import at_start as checks
 from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
+from workers.rights import route_rights
 from workers.sections import Route
 from workers.settings import Settings
 from workers.stream import kafka
@@ -26,7 +27,7 @@ from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
 from workers.stream.place import Place
 from workers.stream.publisher import Publisher
-from workers.stream.session import cancelled, keep_running, probe, require_topics
+from workers.stream.session import cancelled, follow, keep_running, probe
 from workers.stream.unordered import Unordered
 from workers.stream.watchdog import Watchdog
 
@@ -106,6 +107,7 @@ class Courier:
     ) -> None:
         self.name = route.name
         self._settings = settings
+        self._needed = route_rights(settings, route)
         self._metrics = metrics
         self._stopping = stopping
         self._now = now
@@ -137,12 +139,18 @@ class Courier:
     # --- a session with the brokers
 
     async def _session(self) -> None:
+        """Deliver until told to stop, or until Kafka fails; begun anew when topics or rights come or go."""
+        while not self._stopping.is_set():
+            standing = await permits.look(self._settings, "deliver", self._needed)
+            standing.require()
+            await self._read(standing)
+
+    async def _read(self, standing: permits.Standing) -> None:
         settings = self._settings
         async with (
-            kafka.running(kafka.producer(settings)) as producer,
+            kafka.running(kafka.producer(settings, worker="deliver")) as producer,
             kafka.running(self._consumer()) as consumer,
         ):
-            await require_topics(consumer, self._topics())
             self._producer = producer
             self._ahead = Ahead(consumer)
             self._lanes.clear()
@@ -156,10 +164,12 @@ class Courier:
                 lane=self._open_lane,
                 keep_ahead=True,
             )
-            end = asyncio.Event()
+            changed, told, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
             background = [
                 asyncio.create_task(probe(consumer, producer, reached=self._lag, away=self._wait)),
-                asyncio.create_task(self._drained(end)),
+                asyncio.create_task(permits.watch(settings, "deliver", standing, changed.set, self._needed)),
+                asyncio.create_task(follow(told, self._stopping, changed)),
+                asyncio.create_task(self._drained(told, end)),
             ]
             try:
                 await self.loop.run([self._topic], end)
@@ -171,6 +181,7 @@ class Courier:
         return kafka.consumer(
             self._settings,
             self._settings.group_of(f"deliver-{self.name}"),
+            worker="deliver",
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             auto_offset_reset="none",
         )
@@ -194,16 +205,11 @@ class Courier:
         self._lanes = [*(lane for lane in self._lanes if not lane.closed), lane]
         return lane
 
-    async def _drained(self, end: asyncio.Event) -> None:
+    async def _drained(self, told: asyncio.Event, end: asyncio.Event) -> None:
         """When told to stop: let what is being sent end, begin nothing more, and only then end the loop."""
-        await self._stopping.wait()
+        await told.wait()
         await asyncio.gather(*(lane.abandon(self._settings.deliver.drain) for lane in self._lanes))
         end.set()
-
-    def _topics(self) -> list[str]:
-        """The topics that must be there."""
-        copy = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
-        return [self._topic, self._settings.topic("dead-letters"), *copy]
 
     async def _publish(self, topic: str, key: bytes | None, value: bytes) -> None:
         """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
@@ -236,9 +242,9 @@ class Courier:
         self._waiting = reason
 
     def ready(self) -> str | None:
-        if self._waiting is None and self.loop is not None and self.loop.joined:
-            return None
-        return f"route {self.name}: {self._waiting or 'waiting for an assignment'}"
+        joined = self.loop is not None and self.loop.joined
+        why = self._waiting or (None if joined else "waiting for an assignment") or (self.loop and self.loop.trouble)
+        return f"route {self.name}: {why}" if why else None
 
     def stalled(self) -> str | None:
         """Why this route is stuck for good: brokers answer and have more, nothing waits, and nothing comes."""

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from alerts import bundle
 from alerts.watchlist import Watchlist
-from workers import health, resume
+from workers import health, permits, resume
 from workers.article.build import build
 from workers.article.options import Options
 from workers.checks import at_start as checks
@@ -31,7 +31,7 @@ from workers.stream.newest import newest
 from workers.stream.place import Place
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
-from workers.stream.session import cancelled, keep_running, probe, require_topics
+from workers.stream.session import cancelled, follow, keep_running, probe
 from workers.stream.sizing import pool_size
 from workers.stream.watchdog import Watchdog
 
@@ -99,6 +99,7 @@ class Enrich:
         self._beat = health.Beat(limit=settings.enrich.stalled_after)
         self._behind = False
         self._claims = inputs.Claims(settings)
+        self._standing = permits.Standing()
         self._placed = False
         self._brakes = Brakes(
             Rules(**settings.enrich.brake.model_dump()), submit=self._submit, newest=partial(newest, settings)
@@ -181,18 +182,23 @@ class Enrich:
     # --- a session with the brokers
 
     async def _session(self) -> None:
-        """Consume until told to stop, or until Kafka fails."""
+        """Consume until told to stop, or until Kafka fails; begun anew when topics or rights come or go."""
+        while not self._stopping.is_set():
+            self._standing = await permits.look(self._settings, "enrich")
+            self._standing.require()
+            if self._standing.partly:
+                log.warning("not all inputs can be read", why=self._standing.partly)
+            await self._read(self._standing)
+
+    async def _read(self, standing: permits.Standing) -> None:
         settings = self._settings
+        changed, end = asyncio.Event(), asyncio.Event()
         if not await self._in_force.settled(self._stopping):
             return
         async with (
-            kafka.running(kafka.producer(settings)) as producer,
+            kafka.running(kafka.producer(settings, worker="enrich")) as producer,
             kafka.running(self._consumer()) as consumer,
         ):
-            await require_topics(
-                consumer,
-                [*settings.input_topics, *(settings.topic(role) for role in ("enriched", "hits", "dead-letters"))],
-            )
             self._claims.check(await consumer.topics())
             if not self._placed:
                 await start.place(settings, settings.group_of("enrich"))
@@ -206,22 +212,28 @@ class Enrich:
                 observer=self,
                 lane=partial(Lane, gate=self._brakes.gate),
             )
-            probing = asyncio.create_task(probe(consumer, producer, reached=self._measure, away=self._wait))
             ledger = self._loop.ledger
-            closing = asyncio.create_task(
-                self._closing.run(lambda: caught_up(ledger, consumer.assignment()), publisher.send)
-            )
+            background = [
+                asyncio.create_task(work)
+                for work in (
+                    probe(consumer, producer, reached=self._measure, away=self._wait),
+                    self._closing.run(lambda: caught_up(ledger, consumer.assignment()), publisher.send),
+                    permits.watch(settings, "enrich", standing, changed.set),
+                    follow(end, self._stopping, changed),
+                )
+            ]
             try:
-                await self._loop.run(inputs.subscription(settings), self._stopping)
+                await self._loop.run(inputs.subscription(settings, without=standing.left_out), end)
             finally:
                 self._loop = None
-                await cancelled([probing, closing])
+                await cancelled(background)
 
     def _consumer(self) -> Any:
         settings = self._settings
         return kafka.consumer(
             settings,
             settings.group_of("enrich"),
+            worker="enrich",
             metadata_max_age_ms=inputs.METADATA_MAX_AGE_MS,
             auto_offset_reset="none",
         )
@@ -297,7 +309,10 @@ class Enrich:
     def ready(self) -> str | None:
         if (why := self._in_force.waiting or self._waiting) is not None:
             return why
-        return self._brakes.why() if self._loop and self._loop.joined else "waiting for an assignment"
+        if self._loop is None or not self._loop.joined:
+            return "waiting for an assignment"
+        # It reads what it can. But a rollout that takes an input's rights away must not pass for a good one.
+        return self._brakes.why() or self._loop.trouble or self._standing.partly
 
     # --- the loop's observer
 

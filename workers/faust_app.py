@@ -5,7 +5,7 @@ producer: what the alert stage sends, it sends by its own.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Collection, Coroutine, Generator
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return kafka.consumer(
             transport.settings,
             self.app.conf.id,
+            worker="alert",
             max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
             fetch_max_wait_ms=500,
         )
@@ -142,8 +143,10 @@ def app(settings: Settings, group: str) -> faust.App:
     return made
 
 
-def seek_back(app: faust.App, place: Callable[[int], int | None]) -> None:
-    """Let Faust go on from a place of ours where the offset that it committed is past it.
+def seek_back(
+    app: faust.App, place: Callable[[int], int | None], *, hold: Callable[[], Collection[int]] = tuple
+) -> None:
+    """Let Faust go on from a place of ours where the offset that it committed is past it; and not at all in `hold`.
 
     `place` gives it for a partition. Faust seeks to the committed offsets after `on_rebalance_complete`, over any
     seek of ours: a state that was set back (its topic made anew, a worker's stale write) would miss the hits between.
@@ -153,6 +156,7 @@ def seek_back(app: faust.App, place: Callable[[int], int | None]) -> None:
 
     async def perform_seek() -> None:
         await original()
+        consumer.pause_partitions({tp for tp in consumer.assignment() if tp.partition in hold()})
         back = {}
         for tp, committed in dict(consumer._committed_offset).items():
             ours = place(tp.partition)

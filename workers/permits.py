@@ -5,10 +5,11 @@ now and then while it lasts: what is missing then is said in one sentence, with 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -59,17 +60,24 @@ async def look(settings: Settings, who: str, needed: Sequence[Right] = ()) -> St
     Raises KafkaError and TimeoutError where they do not answer.
     """
     needed = needed or rights(settings, who)
-    async with asyncio.timeout(settings.kafka.request_timeout), kafka.admin(settings) as admin:
-        matched = inputs.present(settings, await admin.list_topics()) if any(r.open for r in needed) else []
-        try:
-            found = await authorized.topics(admin, [*named(needed, TOPIC), *matched])
-        except IncompatibleBrokerVersion:  # brokers before Kafka 2.3 do not tell
-            return Standing()
+    async with asyncio.timeout(settings.kafka.request_timeout), kafka.admin(settings, worker=who) as admin:
+        topics = named(needed, TOPIC)
+        if any(right.open for right in needed):
+            topics += inputs.present(settings, await admin.list_topics())
+        found = await _topics(admin, topics)
         groups = await _groups(admin, named(needed, GROUP))
     return judge(settings, who, needed, found, groups)
 
 
-async def _groups(admin: authorized.AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
+async def _topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
+    try:
+        return await authorized.topics(admin, names)
+    except IncompatibleBrokerVersion:  # before Kafka 2.3 brokers did not tell what is allowed
+        there: Collection[str] = await admin.list_topics()
+        return {name: Allowed(None if name in there else _MISSING, None) for name in names}
+
+
+async def _groups(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
     try:
         return await authorized.groups(admin, names)
     except KafkaError:  # no coordinator yet, or a broker that does not tell: joining will show

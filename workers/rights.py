@@ -74,6 +74,16 @@ def named(needed: Iterable[Right], kind: str) -> list[str]:
     return [right.name for right in needed if right.kind == kind and not right.open]
 
 
+def topics(settings: Settings, who: str) -> list[str]:
+    """The topics that a worker needs and that are named."""
+    return named(rights(settings, who), TOPIC)
+
+
+def groups(settings: Settings, who: str) -> list[str]:
+    """The consumer groups that a worker is in."""
+    return named(rights(settings, who), GROUP)
+
+
 def stem(pattern: str) -> str:
     """The longest text that all names begin with that a regular expression matches; perhaps too short, never wrong."""
     if _alternatives(pattern):

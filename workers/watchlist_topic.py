@@ -80,7 +80,7 @@ class WatchlistTopic:
         """Whether the topic is there, once it is; False where it was stopped. Raises TransientError for one that we
         cannot use."""
         while not stop.is_set():
-            async with kafka.admin(self._settings) as admin:
+            async with kafka.admin(self._settings, worker="enrich") as admin:
                 found = (await authorized.topics(admin, [self._topic]))[self._topic]
             if found.error is None:
                 check_topic(self._topic, found)
@@ -103,7 +103,7 @@ class WatchlistTopic:
             "fetch_min_bytes": 1,
             "fetch_max_wait_ms": int(_FETCH_WAIT * 1000),
         }
-        async with kafka.running(kafka.consumer(self._settings, **options)) as consumer:
+        async with kafka.running(kafka.consumer(self._settings, worker="enrich", **options)) as consumer:
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
             await consumer.seek_to_beginning(tp)

@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from tests.alert_stage import Worker, assert_exact, latest, publish, read, wait_folded
 from tests.hit_logs import hit, made_up_log, tick, withdrawn
@@ -26,8 +27,9 @@ def start(kafka: Cluster, prefix: str, tmp_path: Path) -> Iterator[Start]:
     """Starts workers, and ends them after the test."""
     workers: list[Worker] = []
 
-    def make(session: float = 6.0) -> Worker:
-        workers.append(Worker(kafka.bootstrap, prefix, tmp_path / f"worker-{len(workers)}.log", session=session))
+    def make(session: float = 6.0, *, supervised: bool = False) -> Worker:
+        log = tmp_path / f"worker-{len(workers)}.log"
+        workers.append(Worker(kafka.bootstrap, prefix, log, session=session, supervised=supervised))
         return workers[-1]
 
     yield make
@@ -133,11 +135,39 @@ async def test_a_cursor_behind_the_committed_offset_is_gone_back_to(kafka: Clust
     await assert_exact(kafka.bootstrap, topics)
 
 
-async def test_topics_that_do_not_match_are_named_and_end_it(kafka: Cluster, prefix: str, start: Start) -> None:
-    topics = await kafka.create_topics(prefix, 2, alerts=3)
+async def test_topics_that_come_later_are_waited_for_and_named_with_the_remedy(
+    kafka: Cluster, prefix: str, start: Start
+) -> None:
     worker = start()
-    assert await asyncio.to_thread(worker.process.wait, 60) == 78
-    assert f"{topics['alerts']} has 3 partitions" in worker.tail
+    (waiting, *_) = await asyncio.to_thread(worker.wait_for, "waiting for Kafka")
+    assert f"no topic {prefix}.alerts, {prefix}.dead-letters, {prefix}.hits, {prefix}.stories" in waiting["reason"]
+    assert "wirewatch topics create" in (await asyncio.to_thread(worker.get, "readyz"))[1]
+    topics = await kafka.create_topics(prefix, 1)
+    await publish(kafka.bootstrap, topics["hits"], [(0, hit())])
+    await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
+    assert len((await read(kafka.bootstrap, topics["alerts"]))[0]) == 1
+
+
+async def test_hits_in_a_partition_that_stories_do_not_have_wait_and_the_others_go_on(
+    kafka: Cluster, prefix: str, start: Start
+) -> None:
+    topics = await kafka.create_topics(prefix, 2)
+    worker = start(session=2.0, supervised=True)
+    await asyncio.to_thread(worker.wait_ready)
+    await _grow(kafka.bootstrap, topics["hits"], 3)
+    await publish(kafka.bootstrap, topics["hits"], [(n, hit(desk=f"d{n}")) for n in (0, 2)])
+    (said, *_) = await asyncio.to_thread(worker.wait_for, "unequal_partitions")
+    assert f"{topics['stories']} has 2 partitions" in said["why"]
+    assert "partition 2 wait" in said["why"]
+    assert f"--alter --topic {topics['alerts']} --partitions 3" in said["why"]
+    await _until(lambda: _told(kafka.bootstrap, topics["alerts"], 0))
+    assert (await asyncio.to_thread(worker.get, "readyz"))[0] == 503
+    for role in ("alerts", "stories"):
+        await _grow(kafka.bootstrap, topics[role], 3)
+    await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
+    assert await assert_exact(kafka.bootstrap, topics) == 2
+    await asyncio.to_thread(worker.wait_ready)
+    assert worker.terminate() == 0
 
 
 async def test_with_no_broker_it_waits_alive_and_not_ready_and_ends_when_told(prefix: str, tmp_path: Path) -> None:
@@ -180,6 +210,25 @@ async def test_the_cursor_counts_every_record(kafka: Cluster, prefix: str, start
     stories, cursor = latest((await read(kafka.bootstrap, topics["stories"]))[0])
     assert cursor is not None
     assert (stories, cursor.next, cursor.ticked) == ({}, 3, tick(3).seen_at)
+
+
+async def _grow(bootstrap: str, topic: str, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+    finally:
+        await admin.close()
+
+
+async def _told(bootstrap: str, topic: str, partition: int) -> bool:
+    return bool((await read(bootstrap, topic))[partition])
+
+
+async def _until(done: Callable[[], Awaitable[bool]], timeout: float = 60) -> None:
+    async with asyncio.timeout(timeout):
+        while not await done():  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.2)
 
 
 async def _commit(bootstrap: str, group: str, topic: str, offset: int) -> None:

@@ -115,6 +115,7 @@ class FakeConsumer:
         self._committed_offset: dict[Any, int | None] = defaultdict(lambda: None)
         self._committed = committed
         self.read_from: dict[Any, int | None] = {}
+        self.paused: set[Any] = set()
 
     async def perform_seek(self) -> None:
         self._committed_offset.update(self._committed)
@@ -126,6 +127,9 @@ class FakeConsumer:
     async def seek_wait(self, places: dict[Any, int]) -> None:
         self.read_from.update(places)
 
+    def pause_partitions(self, names: set[Any]) -> None:
+        self.paused = names
+
 
 async def test_it_goes_on_from_our_place_where_the_committed_offset_is_past_it() -> None:
     """A state that was set back would miss the hits between; a committed offset below ours only repeats some."""
@@ -133,9 +137,10 @@ async def test_it_goes_on_from_our_place_where_the_committed_offset_is_past_it()
     consumer = FakeConsumer(dict(zip(names, (150, 90, 100, None), strict=True)))
     app: Any = SimpleNamespace(consumer=consumer)
     ours = {0: 100, 1: 100, 2: None, 3: 7}
-    faust_app.seek_back(app, ours.get)
+    faust_app.seek_back(app, ours.get, hold=lambda: {3})
     await consumer.perform_seek()
     assert list(consumer.read_from.values()) == [100, 90, 100, None]
+    assert consumer.paused == {names[3]}
 
 
 async def test_after_the_drain_nothing_more_is_committed() -> None:

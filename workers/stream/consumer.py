@@ -4,6 +4,7 @@ The event loop only moves bytes, and heartbeats live on it. Nothing here knows w
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -24,6 +25,8 @@ from workers.stream.unordered import Unordered
 
 REVOKE_TIMEOUT = 4.0
 """How long a rebalance waits for what is being published: no heartbeat is sent meanwhile, and sessions are short."""
+REFUSED_AFTER = 30.0
+"""Commits may fail for so long, in seconds, in a rebalance or while a coordinator moves."""
 FETCH_WAIT = 0.2
 
 log = structlog.get_logger()
@@ -95,6 +98,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._rebalancing = False
         self._books: dict[TopicPartition, Books] = {}
         self._last_commit = now()
+        self._refused: tuple[float, str] | None = None
         self.ledger: Ledger[TopicPartition] = Ledger()
         self.joined = False
         self.progress_at = now()
@@ -202,6 +206,13 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                     unaccounted=self.ledger.unaccounted(tp, position=position),
                 )
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is remembered of what is done: commits fail, and not only for a rebalance."""
+        since, error = self._refused or (math.inf, "")
+        seconds = self._now() - since
+        return f"commits fail for {seconds:.0f} s: {error}" if seconds > REFUSED_AFTER else None
+
     def idle(self) -> None:
         """There is nothing to do: that is no standstill."""
         self.progress_at = self._now()
@@ -282,8 +293,10 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             self._keep_ahead = self._keep_ahead and not isinstance(error, OffsetMetadataTooLargeError)
             self._observer.committed(False)
             log.warning("commit failed", error=repr(error))
+            self._refused = (self._refused or (self._now(), ""))[0], repr(error)
             return False
         self._observer.committed(True)
+        self._refused = None
         return True
 
     def _due(self) -> dict[TopicPartition, tuple[int, str]]:

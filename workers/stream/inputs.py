@@ -1,7 +1,7 @@
 """Which topics raw articles come from: those that the cluster has of what the inputs name or match."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import structlog
@@ -18,17 +18,19 @@ METADATA_MAX_AGE_MS = 30_000
 log = structlog.get_logger()
 
 
-def subscription(settings: Settings) -> tuple[str, ...] | re.Pattern[str]:
+def subscription(settings: Settings, *, without: Collection[str] = ()) -> tuple[str, ...] | re.Pattern[str]:
     """What to subscribe to: names, or one pattern where any input has one. None of our own topics is ever matched.
+
+    Topics `without` are left out: one that is refused would end the reading of all.
 
     Raises ConfigError where patterns that are right alone make no pattern together.
     """
     if not any(isinstance(one.topics, str) for one in settings.inputs):
-        return settings.input_topics
+        return tuple(topic for topic in settings.input_topics if topic not in without)
     wanted = [f"(?:{one.topics})" if isinstance(one.topics, str) else _any(one.topics) for one in settings.inputs]
     try:
         # The client matches at the beginning only, hence \Z.
-        return re.compile(rf"(?!{_any(_ours(settings))}\Z)(?:{'|'.join(wanted)})\Z")
+        return re.compile(rf"(?!{_any([*_ours(settings), *without])}\Z)(?:{'|'.join(wanted)})\Z")
     except re.error as error:
         raise ConfigError(f"input: topics: the patterns do not go together in one: {error}") from None
 

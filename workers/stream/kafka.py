@@ -18,11 +18,20 @@ from workers.stream.diagnose import Unreachable as Unreachable
 _SECURITY = ("security_protocol", "ssl_context", "sasl_")
 PATIENCE = 4.0
 """Clients have so many seconds to start before we look for what is wrong."""
+COMMAND = "command"
+"""In the client id, of whatever is no worker."""
 STOP_TIMEOUT = 10.0
 """aiokafka's `stop()` hangs while the brokers are away: nobody waits for it longer than this, in seconds."""
 
 
-def consumer(settings: Settings, group: str | None = None, **options: Any) -> AIOKafkaConsumer:
+def client_id(settings: Settings, worker: str) -> str:
+    """What a client calls itself to the brokers, so that their quotas and logs tell workers apart."""
+    return f"{settings.client_id}-{worker}"
+
+
+def consumer(
+    settings: Settings, group: str | None = None, *, worker: str = COMMAND, **options: Any
+) -> AIOKafkaConsumer:
     """A consumer of raw bytes that commits nothing by itself and starts at the earliest record.
 
     `options` are aiokafka's and win over ours; the settings' `[kafka.client]` and `[kafka.consumer]` win over both.
@@ -31,6 +40,7 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
     session = int(settings.kafka.session_timeout * 1000)
     ours: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
+        "client_id": client_id(settings, worker),
         "group_id": group,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
@@ -43,10 +53,11 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
     return _made(AIOKafkaConsumer, settings, "consumer", ours | options, settings.kafka.consumer)
 
 
-def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
+def producer(settings: Settings, *, worker: str = COMMAND, **options: Any) -> AIOKafkaProducer:
     """An idempotent producer that waits for every replica in sync. Options and errors are like a consumer's."""
     ours: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
+        "client_id": client_id(settings, worker),
         "acks": "all",
         "enable_idempotence": True,
         "linger_ms": 5,
@@ -68,10 +79,11 @@ def _made(
     return security.follow(made, settings)
 
 
-def admin_client(settings: Settings) -> AIOKafkaAdminClient:
+def admin_client(settings: Settings, *, worker: str = COMMAND) -> AIOKafkaAdminClient:
     """An admin client. Options and errors are like a consumer's."""
     ours = {
         "bootstrap_servers": settings.brokers,
+        "client_id": client_id(settings, worker),
         "request_timeout_ms": int(settings.kafka.request_timeout * 1000),
     }
     secured = {name: value for name, value in settings.kafka.consumer.items() if name.startswith(_SECURITY)}
@@ -79,9 +91,9 @@ def admin_client(settings: Settings) -> AIOKafkaAdminClient:
 
 
 @asynccontextmanager
-async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(settings: Settings, *, worker: str = COMMAND) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client that has started. Raises Unreachable, which says why, where no broker lets us in."""
-    client = admin_client(settings)
+    client = admin_client(settings, worker=worker)
     try:
         await start(client)
         yield client

@@ -17,7 +17,7 @@ _BACK = 50
 
 async def newest(settings: Settings, tp: TopicPartition) -> Record | None:
     """None where the last few offsets hold no record. Raises KafkaError and TimeoutError."""
-    async with asyncio.timeout(TIMEOUT), kafka.running(kafka.consumer(settings)) as consumer:
+    async with asyncio.timeout(TIMEOUT), kafka.running(kafka.consumer(settings, worker="enrich")) as consumer:
         consumer.assign([tp])
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]

@@ -58,14 +58,6 @@ async def keep_running(
         delay = min(LONGEST_DELAY, delay * 2)
 
 
-async def require_topics(consumer: Any, names: Iterable[str]) -> None:
-    """Raises TransientError, which says how they are made, for topics that are not there (yet)."""
-    there = await consumer.topics()
-    missing = [name for name in names if name not in there]
-    if missing:
-        raise TransientError(f"no topic {', '.join(missing)} (ours are made by: wirewatch topics create)")
-
-
 async def probe(
     consumer: Any,
     producer: Any,
@@ -88,6 +80,16 @@ async def probe(
         else:
             reached(ends)
         await asyncio.sleep(PROBE_INTERVAL)
+
+
+async def follow(event: asyncio.Event, *others: asyncio.Event) -> None:
+    """Set `event` once one of `others` is."""
+    tasks = [asyncio.create_task(other.wait()) for other in others]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        event.set()
+    finally:
+        await cancelled(tasks)
 
 
 async def cancelled(tasks: Iterable["asyncio.Task[Any]"]) -> None:

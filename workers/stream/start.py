@@ -32,7 +32,7 @@ async def place(settings: Settings, group: str, *, now: Callable[[], float] = ti
         return
     if await _offsets(settings, group):
         return
-    async with kafka.running(kafka.consumer(settings, group)) as consumer:
+    async with kafka.running(kafka.consumer(settings, group, worker="enrich")) as consumer:
         partitions = await inputs.partitions(settings, consumer)
         if not partitions:
             return
@@ -45,7 +45,7 @@ async def place(settings: Settings, group: str, *, now: Callable[[], float] = ti
 
 async def _tell(settings: Settings, group: str) -> None:
     """Say what the default means, where it means anything: nothing has to be done for it."""
-    async with kafka.running(kafka.consumer(settings)) as consumer:
+    async with kafka.running(kafka.consumer(settings, worker="enrich")) as consumer:
         partitions = await inputs.partitions(settings, consumer)
     # Asked for what it has of these: not every broker (the embedded one) can tell all that a group has.
     if partitions and not await _offsets(settings, group, partitions):
@@ -75,7 +75,7 @@ async def _commit(consumer: Any, group: str, start: str, offsets: Mapping[TopicP
 
 async def _offsets(settings: Settings, group: str, partitions: Sequence[TopicPartition] | None = None) -> bool:
     """Whether the group has committed any, of these partitions or at all."""
-    async with kafka.admin(settings) as admin:
+    async with kafka.admin(settings, worker="enrich") as admin:
         committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
     return any(entry.offset >= 0 for entry in committed.values())
 
