@@ -121,7 +121,7 @@ async def test_a_publisher_that_mends_itself_ends_it_and_what_was_bad_goes_slowl
         await send(kafka.bootstrap, raw, 0, [article(f"good-{n}") for n in range(50)])
         await until(lambda: enriched(worker) == 50)
         await asyncio.to_thread(worker.wait_ready)
-        assert worker.total("wirewatch_brake_partitions") == 0
+        await until(lambda: worker.total("wirewatch_brake_partitions") == 0)
         assert worker.stop() == 0
     dead = await whole_topic(kafka.bootstrap, f"{prefix}.dead-letters")
     assert len(dead) == 300
