@@ -34,8 +34,10 @@ format: $(STAMP)
 schemas: $(STAMP)  ## topics/schemas/ from topics/records.py
 	$(BIN)/python -m topics.schema topics/schemas
 
-lock: $(STAMP)  ## requirements.lock from pyproject.toml: hashes for every platform, no host
+lock: $(STAMP)  ## requirements.lock from pyproject.toml, and the image's: hashes for every platform, no host
 	$(BIN)/python -m uv pip compile -q --generate-hashes --universal --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/python -m uv pip compile -q --generate-hashes --universal pyproject.toml -c requirements.lock -o deploy/requirements.lock
+	echo 'hatchling>=1.27,<2' | $(BIN)/python -m uv pip compile -q --generate-hashes --universal - -c requirements.lock -o deploy/build.lock
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

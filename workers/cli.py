@@ -15,6 +15,7 @@ from workers.commands import dlq, sources, topics, watchlists
 from workers.commands.annotate import annotate_command
 from workers.commands.check import check_command
 from workers.commands.demo import demo_command
+from workers.commands.health import health_command
 from workers.commands.options import (
     EXIT_CONFIG,
     EXIT_PROBLEMS,
@@ -199,6 +200,7 @@ app.command("tail", epilog="Example: wirewatch tail alerts --from-beginning --js
 app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enriched.jsonl")(annotate_command)
 app.command("check", epilog="Example: wirewatch check --config wirewatch.toml --worker enrich")(check_command)
 app.command("resume", epilog="Example: wirewatch resume news.raw/2")(resume_command)
+app.command("health", epilog="Example: WIREWATCH_PORT=9464 wirewatch health --ready")(health_command)
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
 app.add_typer(sources.app, name="sources")
