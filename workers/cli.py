@@ -4,6 +4,8 @@ What a command needs is imported when it runs: see `workers.commands.options`.
 """
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -217,6 +219,8 @@ def fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The entry point: what goes wrong is a message and an exit code, never a traceback."""
+    if os.getpid() == 1:  # a container's first process is told to stop in vain unless it listens; workers do
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except ConfigError as error:

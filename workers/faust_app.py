@@ -113,6 +113,11 @@ class _Transport(driver.Transport):
         self.settings = settings
 
 
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """None: without tables nothing is kept on disk, and in a container there may be no place to."""
+
+
 def app(settings: Settings, group: str) -> faust.App:
     """A Faust app without tables, leader, web server or topics of its own.
 
@@ -123,7 +128,7 @@ def app(settings: Settings, group: str) -> faust.App:
     if vars(streams).get("_CStreamIterator") is None:
         raise ConfigError("faust-streaming has no compiled stream here (NO_CYTHON, or no wheel): it would lose hits")
     urls = [URL(f"kafka://{broker.strip()}") for broker in settings.brokers.split(",")]
-    made = faust.App(
+    made = _App(
         group,
         broker=urls,
         processing_guarantee="at_least_once",

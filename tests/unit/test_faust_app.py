@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -148,3 +149,9 @@ async def test_after_the_drain_nothing_more_is_committed() -> None:
     app: Any = SimpleNamespace(consumer=SimpleNamespace(_commit=None))
     faust_app.end_commits(app)
     assert await app.consumer._commit({"any": 1}) is False
+
+
+async def test_the_app_makes_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    faust_app.app(Settings(), "a-group")._create_directories()
+    assert list(tmp_path.iterdir()) == []
