@@ -151,7 +151,7 @@ async def test_after_the_drain_nothing_more_is_committed() -> None:
     assert await app.consumer._commit({"any": 1}) is False
 
 
-async def test_the_app_makes_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_makes_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     faust_app.app(Settings(), "a-group")._create_directories()
     assert list(tmp_path.iterdir()) == []

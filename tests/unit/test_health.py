@@ -1,12 +1,15 @@
 """What a probe and a scraper may count on."""
 
 import asyncio
+import os
+from asyncio.subprocess import PIPE, STDOUT
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from tests.demo_process import COMMAND
 from topics.errors import ConfigError
 from workers.health import Beat, Check, serve, watch_loop
 
@@ -101,3 +104,38 @@ async def test_a_blocked_loop_is_measured() -> None:
         pass  # what no code on the loop may do
     assert await late.get() > 0.1
     watch.cancel()
+
+
+async def asked(port: int, *flags: str) -> tuple[int, str]:
+    """What `wirewatch health` answers beside a worker: its exit code, and what it says."""
+    child = await asyncio.create_subprocess_exec(
+        *COMMAND, "health", *flags, env=os.environ | {"WIREWATCH_PORT": str(port)}, stdout=PIPE, stderr=STDOUT
+    )
+    said, _ = await child.communicate()
+    return child.returncode or 0, said.decode()
+
+
+async def test_the_health_command_is_well_while_the_worker_lives() -> None:
+    async with AsyncExitStack() as stack:
+        port = await served(stack, ready=lambda: "no broker")
+        assert await asked(port) == (0, "ok\n")
+        code, said = await asked(port, "--ready")
+        assert (code, "no broker" in said) == (1, True)
+
+
+async def test_the_health_command_says_what_is_wrong() -> None:
+    async with AsyncExitStack() as stack:
+        code, said = await asked(await served(stack, live=lambda: "no progress for 130 s"))
+    assert (code, "no progress for 130 s" in said) == (1, True)
+
+
+async def test_the_health_command_fails_where_nobody_answers() -> None:
+    async with AsyncExitStack() as stack:
+        port = await served(stack)
+    code, said = await asked(port)
+    assert (code, f":{port}" in said) == (1, True)
+
+
+async def test_the_health_command_wants_a_port_that_can_be_known() -> None:
+    code, said = await asked(0)
+    assert (code, "WIREWATCH_PORT" in said) == (2, True)
