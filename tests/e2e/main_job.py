@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+
 from alerts.engine import fold
 from tests.kafka_reading import whole_topic
 from tests.worker_processes import run_command
@@ -78,9 +80,22 @@ class Job:
         source.write_bytes(b"\n".join(self.values) + b"\n")
         run_command("publish", str(source), *self._flags, *(("--rate", str(rate)) if rate else ()))
 
-    async def settled(self, *, timeout: float) -> None:
-        """Wait until both stages have committed all that they were given."""
-        groups = {f"{self.prefix}-enrich": [f"{self.prefix}.raw"], f"{self.prefix}-alert": [f"{self.prefix}.hits"]}
+    def publish_to(self, topic: str) -> None:
+        """All at once, as they are, to a topic of somebody else's."""
+
+        async def send() -> None:
+            async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=2**23) as producer:
+                for number, value in enumerate(self.values):
+                    await producer.send(topic, value, partition=number % 4)
+
+        asyncio.run(send())
+
+    async def settled(self, *, timeout: float, topic: str | None = None) -> None:
+        """Wait until both stages have committed all that they were given; `topic` has the articles."""
+        groups = {
+            f"{self.prefix}-enrich": [topic or f"{self.prefix}.raw"],
+            f"{self.prefix}-alert": [f"{self.prefix}.hits"],
+        }
         async with asyncio.timeout(timeout), Backlog(self.bootstrap, groups) as backlog:
             while await backlog.largest():  # noqa: ASYNC110 - brokers do not say when somebody commits
                 await asyncio.sleep(0.5)
