@@ -65,11 +65,16 @@ class WorkerProcess:
             self.kill()
             raise AssertionError(f"did not stop within {timeout} s:\n{self.tail()}") from None
 
-    def total(self, metric: str) -> float:
-        """The sum of a metric's series, from /metrics."""
+    def total(self, metric: str, **labels: str) -> float:
+        """The sum of a metric's series that have these labels, from /metrics."""
         with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
-        return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == metric and labels.items() <= sample.labels.items()
+        )
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Until /readyz says so."""

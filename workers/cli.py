@@ -37,6 +37,7 @@ from workers.commands.publish import publish_command
 from workers.commands.resume import resume_command
 from workers.commands.running import CommandFailed, not_started
 from workers.commands.tail import tail_command
+from workers.commands.trace import trace_command
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -199,6 +200,7 @@ app.command("publish", epilog="Example: wirewatch publish articles.jsonl --rate 
 app.command("tail", epilog="Example: wirewatch tail alerts --from-beginning --json | jq .value.article.title")(
     tail_command
 )
+app.command("trace", epilog="Example: wirewatch trace https://news.example/a-story --since 2d")(trace_command)
 app.command("annotate", epilog="Example: wirewatch annotate articles.jsonl > enriched.jsonl")(annotate_command)
 app.command("check", epilog="Example: wirewatch check --config wirewatch.toml --worker enrich")(check_command)
 app.command("resume", epilog="Example: wirewatch resume news.raw/2")(resume_command)

@@ -39,6 +39,12 @@ SKIPPED = Result("skipped")
 log = structlog.get_logger()
 
 
+def wanted(route: Route, alert: Alert) -> bool:
+    """Whether an alert is for a route."""
+    desks, severities = route.desks, route.severities
+    return (not desks or alert.desk in desks) and (not severities or alert.severity in severities)
+
+
 class Delivery:
     """Takes records of the alerts' topic and gives back what became of them; `submit` is for a lane.
 
@@ -78,13 +84,9 @@ class Delivery:
             alert = decode_alert(record.value)
         except InvalidRecord as error:
             return self._dead(record, error, attempt=0)
-        if not self._wanted(alert):
+        if not wanted(self._route, alert):
             return SKIPPED
         return await self._in_turn(record, alert)
-
-    def _wanted(self, alert: Alert) -> bool:
-        desks, severities = self._route.desks, self._route.severities
-        return (not desks or alert.desk in desks) and (not severities or alert.severity in severities)
 
     async def _in_turn(self, record: Record, alert: Alert) -> Result:
         # Nothing is awaited on the way to the desk's lock unless something holds the story: locks are first come,

@@ -47,7 +47,22 @@ def test_the_command_starts_without_what_only_some_commands_need(heavy: str) -> 
 
 @pytest.mark.parametrize(
     "command",
-    ["", "enrich", "alert", "deliver", "demo", "publish", "tail", "annotate", "topics", "watchlists", "dlq", "health"],
+    [
+        "",
+        "enrich",
+        "alert",
+        "deliver",
+        "demo",
+        "publish",
+        "tail",
+        "annotate",
+        "topics",
+        "watchlists",
+        "dlq",
+        "health",
+        "sources",
+        "trace",
+    ],
 )
 def test_every_command_explains_itself_within_80_columns(command: str) -> None:
     done = wirewatch(*command.split(), "--help", COLUMNS="80")

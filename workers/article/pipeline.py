@@ -84,6 +84,12 @@ class Pipeline:
         self._recognise([work for work in works if work.result is None])
         return [_attributed(work, work.result or self._finish(work)) for work in works]
 
+    def article(self, record: Record) -> RawArticle | None:
+        """The article that a record holds, and nothing done with it; None where it holds none. Raises InvalidRecord."""
+        work = _Work(record)
+        self._decode(work)
+        return None if work.article is _NO_ARTICLE else work.article
+
     def _read(self, record: Record) -> _Work:
         """Decode, filter, clean: all that may end an article early."""
         work = _Work(record)
