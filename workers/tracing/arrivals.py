@@ -30,26 +30,32 @@ class Step:
         sources = load_sources(settings.sources_file) if settings.sources_file else None
         self._pipeline.use_watchlists(bundle.encode((), sources))
 
-    def article(self, message: Any) -> RawArticle | None:
-        """The article that a record holds; None where it holds none that can be read."""
+    def article(self, message: Any, *, topic: str | None = None) -> RawArticle | None:
+        """The article that a record holds; None where it holds none that can be read.
+
+        `topic` is where it came, if it is not there any more: how it is to be read hangs on that.
+        """
         try:
-            return self._pipeline.article(record_of(message))
+            return self._pipeline.article(_record(message, topic))
         except InvalidRecord:
             return None
 
-    def is_it(self, message: Any, sought: Sought) -> bool:
+    def is_it(self, message: Any, sought: Sought, *, topic: str | None = None) -> bool:
         """Whether a record is the article; one that nobody can read is where it holds what was asked for, as it is."""
-        article = self.article(message)
+        article = self.article(message, topic=topic)
         if article is None:
             return sought.holds_asked(message)
         return sought.is_it(article_id_of(article), article.url)
 
+    def about(self, message: Any, *, topic: str | None = None) -> Way:
+        """What the record is, and where."""
+        return Way(outcome="missing", arrived=place_of(message), **_about(self.article(message, topic=topic)))
+
     def way(self, message: Any, committed: Mapping[TopicPartition, int]) -> Way:
         """What became of the record, or what will."""
-        article = self.article(message)
-        way = Way(outcome="missing", arrived=place_of(message), **_about(article))
+        way = self.about(message)
         reached = committed.get(TopicPartition(message.topic, message.partition))
-        result = self._pipeline([record_of(message)])[0]
+        result = self._pipeline([_record(message)])[0]
         reason = result.reason if result.outcome in (FILTERED, DEAD_LETTERED) else None
         if reached is None or message.offset >= reached:
             before = None if reached is None else message.offset - reached
@@ -57,12 +63,12 @@ class Step:
         return replace(way, outcome="filtered" if result.outcome == FILTERED else "missing", reason=reason)
 
 
-def record_of(message: Any) -> Record:
+def _record(message: Any, topic: str | None = None) -> Record:
     """A record as the pool is given it."""
     headers = tuple((name, None if value is None else bytes(value)) for name, value in message.headers)
     key = None if message.key is None else bytes(message.key)
     value = None if message.value is None else bytes(message.value)
-    return Record(message.topic, message.partition, message.offset, message.timestamp, key, value, headers)
+    return Record(topic or message.topic, message.partition, message.offset, message.timestamp, key, value, headers)
 
 
 def _about(article: RawArticle | None) -> dict[str, Any]:

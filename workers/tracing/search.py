@@ -122,9 +122,10 @@ class _Search:
         ways = []
         for message in letters:
             errors = errors_of(message)
-            if errors.get("stage") != "enrich" or not self.step.is_it(message, self._sought):
+            topic = errors.get("topic")
+            if errors.get("stage") != "enrich" or not self.step.is_it(message, self._sought, topic=topic):
                 continue
-            way = self.step.way(message, {})
+            way = self.step.about(message, topic=topic)
             if way.id is not None:
                 self._sought.add(way.id)
             ways.append(
@@ -133,7 +134,6 @@ class _Search:
                     outcome="dead_lettered" if way.id else "unreadable",
                     reason=errors.get("reason"),
                     message=errors.get("message"),
-                    before=None,
                     arrived=_origin(errors),
                     letter=place_of(message),
                 )
