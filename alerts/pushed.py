@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.document import Listing, Mapping, Problem, Scalar, Unreadable, node_of
-from alerts.watchlist import Watchlist, WatchlistError, converted
+from alerts.watchlist import Rule, Watchlist, WatchlistError, converted
 from topics.codec import encode
 from topics.errors import InvalidRecord
 from topics.watchlists import (
@@ -85,6 +85,8 @@ class PushedLog:
         self._manifests: dict[str, _Manifest] = {}
         self._rules: dict[str, dict[str, dict[str, _Kept]]] = {}
         self._superseded: dict[str, set[str]] = {}
+        # What was right in a watchlist's last version: of ten thousand rules, an edit changes a few.
+        self._known: dict[str, dict[bytes, Rule]] = {}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -149,14 +151,29 @@ class PushedLog:
         read = sorted(((self._rule(id, rule, manifest, kept), kept) for rule, kept in found.items()), key=_by_index)
         if hash_of(kept.value for _, kept in read) != manifest.hash:
             raise WatchlistError([self._problem(offset, "hash", "that of the rules' records", "another")])
+        texts = [msgspec.json.encode(rule.rule) for rule, _ in read]
+        known = self._known.get(id, {})
+        new = [pair for pair, text in zip(read, texts, strict=True) if text not in known] or read[:1]
+        try:
+            made = self._converted(offset, manifest, new)
+        except WatchlistError:
+            made = self._converted(offset, manifest, read)  # says which rule it is of all
+        rules = known | {msgspec.json.encode(pair[0].rule): rule for pair, rule in zip(new, made.rules, strict=True)}
+        self._known[id] = {text: rules[text] for text in texts}
+        return Watchlist(id=id, desk=made.desk, policy=made.policy, rules=tuple(rules[text] for text in texts))
+
+    def _converted(
+        self, offset: int, manifest: WatchlistManifest, rules: list[tuple[WatchlistRule, _Kept]]
+    ) -> Watchlist:
+        """The watchlist with these of its rules, held to what a file is. Raises WatchlistError."""
         fields: dict[str, Any] = {"id": manifest.id, "desk": manifest.desk}
         fields["policy"] = msgspec.to_builtins(manifest.policy)
         try:
             items = [(Scalar(name, "str", offset), node_of(value, line=offset)) for name, value in fields.items()]
-            rules = Listing([node_of(rule.rule, line=kept.offset) for rule, kept in read], offset)
+            listed = Listing([node_of(rule.rule, line=kept.offset) for rule, kept in rules], offset)
         except Unreadable as error:
             raise WatchlistError([self._problem(error.line, "rule", error.expected, error.found)]) from None
-        return converted(Mapping([*items, (Scalar("rules", "str", offset), rules)], offset), self.place)
+        return converted(Mapping([*items, (Scalar("rules", "str", offset), listed)], offset), self.place)
 
     def _rule(self, id: str, rule: str, manifest: WatchlistManifest, kept: _Kept) -> WatchlistRule:
         try:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from aiokafka.errors import KafkaError
 
 from workers import rights
-from workers.checks import local, permissions, topics
+from workers.checks import local, permissions, pushed, topics
 from workers.checks.cluster import Cluster, look, names
 from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
@@ -22,6 +22,9 @@ async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> Asyn
     else:
         for finding in _cluster(settings, cluster, workers):
             yield finding
+        if "enrich" in workers:
+            async for finding in pushed.check(settings):
+                yield finding
     for finding in _local(settings, workers):
         yield finding
     if "deliver" in workers:
