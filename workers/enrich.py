@@ -31,6 +31,7 @@ from workers.stream.newest import newest
 from workers.stream.place import Place
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
+from workers.stream.registry import Registries
 from workers.stream.session import cancelled, follow, keep_running, probe
 from workers.stream.sizing import pool_size
 from workers.stream.watchdog import Watchdog
@@ -100,6 +101,7 @@ class Enrich:
         self._behind = False
         self._claims = inputs.Claims(settings)
         self._standing = permits.Standing()
+        self._registries = Registries(settings.inputs)
         self._placed = False
         self._brakes = Brakes(
             Rules(**settings.enrich.brake.model_dump()), submit=self._submit, newest=partial(newest, settings)
@@ -111,6 +113,7 @@ class Enrich:
         """Until `stopping` is set. Raises ConfigError (WatchlistError, SourcesError) and PoolBroken."""
         async with AsyncExitStack() as stack:
             stack.callback(self._pool.close)
+            stack.push_async_callback(self._registries.close)
             self._sources.load()
             watchlists = self._encoded(self._in_force.load())
             self._following = asyncio.create_task(self._in_force.watch(self._stopping))
@@ -249,6 +252,7 @@ class Enrich:
         )
 
     async def _submit(self, batch: Sequence[Record]) -> list[Result]:
+        batch = await self._registries.prepared(batch)
         started = time.perf_counter()
         results = await self._pool.submit(batch, self._revision)
         worked = sum(sum(result.stages.values()) for result in results)
@@ -291,6 +295,8 @@ class Enrich:
             metrics.in_flight_bytes.set(loop.bytes if loop else 0)
             metrics.paused_partitions.set(loop.paused if loop else 0)
             metrics.braked(self._brakes.held())
+            if loop and self._registries.waiting is not None:
+                loop.idle()  # a registry that is away is waited for, as brokers are
             await asyncio.sleep(LOAD_INTERVAL)
 
     def stalled(self) -> str | None:
@@ -300,14 +306,15 @@ class Enrich:
         if self._following is not None and self._following.done() and not self._stopping.is_set():
             return "the watchlists are not followed any more"
         loop = self._loop
-        if loop is None or self._waiting is not None or not self._behind:
+        waits = self._waiting is not None or self._registries.waiting is not None
+        if loop is None or waits or not self._behind:
             return None
         # A batch of texts that hang is tried one by one: for as long as the pool gets on, so do we.
         idle = time.monotonic() - max(loop.progress_at, self._pool.active_at)
         return f"lag, and no progress for {idle:.0f} s" if idle > self._settings.enrich.stalled_after else None
 
     def ready(self) -> str | None:
-        if (why := self._in_force.waiting or self._waiting) is not None:
+        if (why := self._in_force.waiting or self._registries.waiting or self._waiting) is not None:
             return why
         if self._loop is None or not self._loop.joined:
             return "waiting for an assignment"

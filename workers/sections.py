@@ -137,7 +137,7 @@ class Registry(Section):
     """A schema registry that speaks Confluent's API. `password_file` is read at each request; `ca` is a file."""
 
     url: str
-    username: str | None = None
+    username: str | None = Field(default=None, pattern="^[^:]+$")
     password: SecretStr | None = None
     password_file: Path | None = None
     ca: FilePath | None = None

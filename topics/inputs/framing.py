@@ -55,8 +55,7 @@ def no_schema(number: int, registry: str) -> InvalidRecord:
     """For a value whose registry does not have the schema."""
     return InvalidRecord(
         "schema_registry",
-        f"the registry at {registry} has no schema {number}. Is it the one that the producer writes with? "
-        "Once it has it: wirewatch dlq redrive",
+        f"the registry at {registry} has no schema {number}. Is it the one that the producer's schemas are in?",
     )
 
 
