@@ -1,5 +1,6 @@
 """Workers as a user starts them: processes of the `wirewatch` command, which tests stop, kill and freeze."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -148,3 +149,10 @@ def run_command(*arguments: str, env: dict[str, str] | None = None, timeout: flo
     )
     assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-3000:]}"
     return done.stdout
+
+
+async def until(done: Callable[[], bool], timeout: float = 90) -> None:
+    """Look again and again, in a thread: a process does not say when its metrics or its log change."""
+    async with asyncio.timeout(timeout):
+        while not await asyncio.to_thread(done):  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.2)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -202,9 +202,11 @@ class Enrich:
             kafka.running(kafka.producer(settings, worker="enrich")) as producer,
             kafka.running(self._consumer()) as consumer,
         ):
-            self._claims.check(await consumer.topics())
+            there = await consumer.topics()
+            inputs.require(settings, there)
+            self._check_claims(there)
             if not self._placed:
-                await start.place(settings, settings.group_of("enrich"))
+                await start.place(settings, settings.group_of("enrich"), without=standing.left_out)
                 self._placed = True
             publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
             self._loop = Loop(
@@ -279,6 +281,10 @@ class Enrich:
             self._behind |= end > books.committed and tp not in held
         if not self._behind:
             loop.idle()
+        self._check_claims({tp.topic for tp in ends})
+
+    def _check_claims(self, topics: Collection[str]) -> None:
+        self._metrics.claimed_twice.inc(self._claims.check(topics))
 
     # --- health
 

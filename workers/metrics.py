@@ -149,6 +149,11 @@ class Metrics:
         self.rebalances = Counter(
             "wirewatch_rebalances_total", "Assignments that this process was given", registry=registry
         )
+        self.claimed_twice = Counter(
+            "wirewatch_claimed_twice_topics_total",
+            "Topics that came up and are claimed by two inputs: the first reads them",
+            registry=registry,
+        )
         # Retention was quicker than we are, or a topic was made anew: it is read on from the earliest record.
         self.out_of_range = Counter(
             "wirewatch_out_of_range_total",

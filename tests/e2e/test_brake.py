@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tests.kafka.broker import Cluster
 from tests.kafka_reading import whole_topic
-from tests.worker_processes import WorkerProcess, Workers, run_command
+from tests.worker_processes import WorkerProcess, Workers, run_command, until
 from topics.codec import decode_enriched
 from workers.commands.resuming import resume
 from workers.commands.running import CommandFailed
@@ -35,13 +35,6 @@ async def send(bootstrap: str, topic: str, partition: int, values: Sequence[byte
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5) as producer:
         for future in [await producer.send(topic, value, partition=partition) for value in values]:
             await future
-
-
-async def until(done: Callable[[], bool], timeout: float = 90) -> None:
-    """Look again and again: a process does not say when its metrics change."""
-    async with asyncio.timeout(timeout):
-        while not await asyncio.to_thread(done):  # noqa: ASYNC110 - see above
-            await asyncio.sleep(0.2)
 
 
 def said(worker: WorkerProcess, path: str) -> tuple[int, str]:

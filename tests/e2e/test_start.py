@@ -1,15 +1,19 @@
 """Where a new group begins, on a real Kafka: what `start` says, once; and never past a record that came later."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from tests.kafka.broker import Cluster
+from tests.kafka_reading import whole_topic
 from tests.reading_loop import Reader, reading
+from tests.worker_processes import Workers, until
 from workers.settings import load
 from workers.stream import start
 
@@ -111,3 +115,33 @@ async def test_what_start_says_is_no_concern_of_a_group_that_reads(kafka: Cluste
         await start.place(settings, reader.group)
         await send(kafka.bootstrap, raw, [b"x"])
         await reader.until(lambda reader: reader.offsets == {TopicPartition(raw, 0): [0]})
+
+
+async def test_a_topic_that_appears_later_and_matches_is_read_from_its_beginning(kafka: Cluster, prefix: str) -> None:
+    first = await kafka.create_topic(f"{prefix}.feeds.a")
+    await kafka.create_topic(f"{prefix}.feeds.a.other")
+    await send(kafka.bootstrap, first, [b"old"])
+    pattern = [{"topics": rf"{prefix}\.feeds\.[a-z]+"}]
+    async with reading(kafka.bootstrap, prefix, start="latest", input=pattern) as reader:
+        await reader.joined()
+        await send(kafka.bootstrap, f"{prefix}.feeds.a.other", [b"no match"])
+        later = await kafka.create_topic(f"{prefix}.feeds.b", 2)
+        await send(kafka.bootstrap, later, [b"before it was noticed"], partition=1)
+        await send(kafka.bootstrap, first, [b"new"])
+        await reader.until(read(b"before it was noticed", b"new"))
+
+
+@pytest.mark.timeout(120)
+async def test_a_pattern_without_a_topic_waits_for_one_and_says_so(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    """A whole worker: it is not ready, says for what it waits, and begins when the topic comes."""
+    names = await kafka.create_topics(prefix, 1)
+    env = {"WIREWATCH_INPUT": json.dumps([{"topics": rf"{prefix}\.feeds\..*"}])}
+    with Workers(kafka.bootstrap, prefix, tmp_path, env) as workers:
+        (worker,) = workers.start("enrich", "--model", "none", "--processes", "1", "--start", "-2h")
+        await asyncio.to_thread(worker.wait_up)
+        await until(lambda: "waiting for the first that matches" in worker.tail())
+        await send(kafka.bootstrap, await kafka.create_topic(f"{prefix}.feeds.a"), [b'{"id": "a", "body": "Geneva."}'])
+        await asyncio.to_thread(worker.wait_ready)
+        await until(lambda: worker.total("wirewatch_processed_articles_total") > 0)
+        assert worker.stop() == 0
+    assert len(await whole_topic(kafka.bootstrap, names["enriched"])) == 1

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from topics.catalog import TOPICS
-from topics.errors import ConfigError
+from topics.errors import ConfigError, TransientError
 from workers.sections import Input
 from workers.settings import Settings
 
@@ -41,13 +41,21 @@ def present(settings: Settings, topics: Iterable[str]) -> list[str]:
     return sorted(topic for topic in topics if topic not in ours and settings.input_of(topic) is not None)
 
 
-async def partitions(settings: Settings, consumer: Any) -> list[TopicPartition]:
-    """Every partition that there is of the inputs' topics now. `consumer` has started."""
+def require(settings: Settings, topics: Iterable[str]) -> None:
+    """Raises TransientError while none of the cluster's `topics` is an input: a pattern waits for its first."""
+    if not present(settings, topics):
+        wanted = ", ".join(str(one.topics) for one in settings.inputs if isinstance(one.topics, str))
+        raise TransientError(f"no topic for the inputs yet, waiting for the first that matches {wanted}")
+
+
+async def partitions(settings: Settings, consumer: Any, *, without: Collection[str] = ()) -> list[TopicPartition]:
+    """Every partition that there is of the inputs' topics now, but `without` some. `consumer` has started."""
     # A consumer that is not subscribed is asked for no topic's partitions but by this.
     cluster = await consumer._client.fetch_all_metadata()
     return [
         TopicPartition(topic, partition)
         for topic in present(settings, cluster.topics())
+        if topic not in without
         for partition in sorted(cluster.partitions_for_topic(topic) or ())
     ]
 

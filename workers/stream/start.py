@@ -6,7 +6,7 @@ were it read from its end, what was written before we noticed it would be lost.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,19 +21,23 @@ from workers.stream import inputs, kafka
 log = structlog.get_logger()
 
 
-async def place(settings: Settings, group: str, *, now: Callable[[], float] = time.time) -> None:
+async def place(
+    settings: Settings, group: str, *, without: Collection[str] = (), now: Callable[[], float] = time.time
+) -> None:
     """See to it that the group has offsets, if it is new and `settings.start` is not `earliest`.
+
+    Topics `without` are not touched: they cannot be read for now, and will be read from their beginning.
 
     A group that has an offset of any topic is not new. Of several workers that start at once one commits: what the
     others have to say is refused as soon as one has joined. Raises KafkaError.
     """
     if settings.start == EARLIEST:
-        await _tell(settings, group)
+        await _tell(settings, group, without)
         return
     if await _offsets(settings, group):
         return
     async with kafka.running(kafka.consumer(settings, group, worker="enrich")) as consumer:
-        partitions = await inputs.partitions(settings, consumer)
+        partitions = await inputs.partitions(settings, consumer, without=without)
         if not partitions:
             return
         offsets = await _places(consumer, partitions, moment(settings.start, now=now()))
@@ -43,10 +47,10 @@ async def place(settings: Settings, group: str, *, now: Callable[[], float] = ti
         await _commit(consumer, group, settings.start, offsets)
 
 
-async def _tell(settings: Settings, group: str) -> None:
+async def _tell(settings: Settings, group: str, without: Collection[str]) -> None:
     """Say what the default means, where it means anything: nothing has to be done for it."""
     async with kafka.running(kafka.consumer(settings, worker="enrich")) as consumer:
-        partitions = await inputs.partitions(settings, consumer)
+        partitions = await inputs.partitions(settings, consumer, without=without)
     # Asked for what it has of these: not every broker (the embedded one) can tell all that a group has.
     if partitions and not await _offsets(settings, group, partitions):
         log.info(
