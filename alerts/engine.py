@@ -11,15 +11,21 @@ earlier revision does not, either.
 
 A desk's clock is the latest `seen_at` of its hits and of the partition's ticks. A story is forgotten when nothing was
 heard of it for `LIFE`, or for the cooldown if that is longer.
+
+What comes too late to ring is told in a digest, or to nobody: `alerts.digests`. That, and nothing else, hangs on when a
+record was appended to the log.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 
 from msgspec.structs import replace
 
-from alerts.policies import MAX_RULES, Situation, Verdict, judge, rules_digest
-from alerts.state import Desk, Forgotten, State, Step
+from alerts import digests
+from alerts.policies import Situation, Verdict, judge, rules_digest
+from alerts.state import Desk, Forgotten, State, Step, Told
 from alerts.stories import normal_title
 from topics.identity import alert_id, digest
 from topics.records import (
@@ -29,13 +35,12 @@ from topics.records import (
     Counts,
     Hit,
     HitRecord,
-    RuleMet,
     Snippet,
     Tick,
     Withdrawn,
     severity_rank,
 )
-from topics.stories import Story, Telling
+from topics.stories import Digest, Story, Telling
 
 LIFE = timedelta(hours=72)
 """How long a story is remembered after its last article."""
@@ -49,33 +54,51 @@ MAX_TITLES = 4
 _END = datetime.max.replace(tzinfo=UTC)
 
 
-def step(state: State, record: HitRecord) -> Step:
-    """What the record leads to in this state. The state stays as it is: see `State.apply`."""
+def step(state: State, record: HitRecord, at: datetime | None = None) -> Step:
+    """What the record leads to in this state. The state stays as it is: see `State.apply`.
+
+    `at` is when the record was appended to the log, by the broker's clock; None: when its article came.
+    """
+    at = record.seen_at if at is None else at
+    if state.due is None or at < state.due:
+        return _stepped(state, record, at, state.digests)
+    out = digests.sent(state.digests.values(), at)
+    told = tuple(Told(one.desk) for one in out)
+    missing = {desk: one for desk, one in state.digests.items() if one not in out}
+    done = _stepped(state, record, at, missing)
+    return dataclasses.replace(done, alerts=(*map(digests.alert, out), *done.alerts), missed=(*told, *done.missed))
+
+
+def _stepped(state: State, record: HitRecord, at: datetime, missing: Mapping[str, Digest]) -> Step:
+    """What the record itself leads to; `missing` are the digests that stay open."""
     if isinstance(record, Hit):
-        return _hit(state, record)
+        return _hit(state, record, at, missing.get(record.desk))
     if isinstance(record, Withdrawn):
-        return _withdrawn(state, record)
+        return _withdrawn(state, record, missing)
     if isinstance(record, Closed):
         clock = state.clock(record.desk)
         closing = {**state.closing, record.desk: clock} if clock and record.desk in state.desks else state.closing
         return _swept(state, closing=closing)
-    return _tick(state, record)
+    return _tick(state, record, at)
 
 
-def fold(records: Iterable[HitRecord | None], state: State | None = None) -> Iterator[Alert]:
+def fold(
+    records: Iterable[HitRecord | None], state: State | None = None, *, times: Iterable[datetime | None] | None = None
+) -> Iterator[Alert]:
     """The alerts that one partition's records lead to, in order; None is a record that nobody could read.
 
-    With a `state`, it goes on from that and leaves its own end there.
+    With a `state`, it goes on from that and leaves its own end there. `times` says when each was appended to the log;
+    without it, nothing ever came late.
     """
     state = State() if state is None else state
-    for record in records:
+    for record, at in zip(records, repeat(None) if times is None else times, strict=False):
         if record is not None:
-            done = step(state, record)
+            done = step(state, record, at)
             state.apply(done)
             yield from done.alerts
 
 
-def _hit(state: State, hit: Hit) -> Step:
+def _hit(state: State, hit: Hit, at: datetime, known: Digest | None) -> Step:
     desk = state.desks.get(hit.desk) or Desk()
     story = desk.find(hit)
     telling = next((t for t in story.tellings if t.id == hit.article_id), None) if story else None
@@ -86,12 +109,21 @@ def _hit(state: State, hit: Hit) -> Step:
     gone = desk.due(now, MAX_FORGOTTEN)
     if story is not None and story.id in gone:
         story = telling = None
-    situation = Situation(hit, now, story, telling)
+    late = digests.too_late(hit, at, live_since=state.live_since, missing=known is not None)
+    situation = Situation(hit, now, story, telling, late)
     verdict = judge(situation)
-    changed, alerts = _told(situation, verdict)
+    changed, alerts = _told(situation, verdict, at)
+    missed = (_missed(situation, known, at, changed.id),) if late == "missed" else ()
+    live = hit.seen_at if late is None and not digests.is_late(hit, at) else None
     forgotten = tuple(Forgotten(hit.desk, story_id) for story_id in gone)
     closing = {name: at for name, at in state.closing.items() if name != hit.desk}
-    return _swept(state, (*forgotten, changed), alerts, closing=closing, suppressed=verdict.reason)
+    done = _swept(state, (*forgotten, changed), alerts, closing=closing, suppressed=verdict.reason, live=live)
+    return dataclasses.replace(done, missed=missed) if missed else done
+
+
+def _missed(s: Situation, known: Digest | None, at: datetime, story_id: str) -> Digest:
+    counted = known is not None and s.telling is not None and digests.is_in(known, s.telling)
+    return digests.more(known, s.hit, at, story=s.story, story_id=story_id, new=not counted)
 
 
 def _is_known(telling: Telling, hit: Hit) -> bool:
@@ -100,7 +132,7 @@ def _is_known(telling: Telling, hit: Hit) -> bool:
     return hit.id in telling.hits and not again
 
 
-def _told(s: Situation, verdict: Verdict) -> tuple[Story, tuple[Alert, ...]]:
+def _told(s: Situation, verdict: Verdict, at: datetime) -> tuple[Story, tuple[Alert, ...]]:
     """The story after the hit, and its alert if there is one."""
     story = _counted(s, verdict)
     alert = None
@@ -112,9 +144,9 @@ def _told(s: Situation, verdict: Verdict) -> tuple[Story, tuple[Alert, ...]]:
             first_alert=story.first_alert or alert.id,
             alerted_at=s.now,
             severity=_higher(story.severity, s.hit.severity),
-            rules=_joined(story.rules, s.hit.rules),
+            rules=digests.joined(story.rules, s.hit.rules),
         )
-    story = replace(story, tellings=_remembered(story.tellings, _telling(s, alert)))
+    story = replace(story, tellings=_remembered(story.tellings, _telling(s, alert, at)))
     return story, (alert,) if alert else ()
 
 
@@ -153,8 +185,10 @@ def _kept(known: tuple[str, ...], more: str, limit: int) -> tuple[str, ...]:
     return (*known, more) if len(known) < limit else (known[0], *known[2:], more)
 
 
-def _telling(s: Situation, alert: Alert | None) -> Telling:
+def _telling(s: Situation, alert: Alert | None, at: datetime) -> Telling:
     hit, before = s.hit, s.telling
+    missed = s.late == "missed"
+    kept = before if before and not alert else None
     return Telling(
         id=hit.article_id,
         # Two revisions back: a crash upstream repeats a few of its last hits, in order.
@@ -164,7 +198,9 @@ def _telling(s: Situation, alert: Alert | None) -> Telling:
         rules=rules_digest(hit.rules),
         alerted=alert.article if alert else (before.alerted if before else None),
         embargo_until=hit.embargo_until,
-        withdrawn_at=before.withdrawn_at if before and not alert else None,
+        withdrawn_at=kept.withdrawn_at if kept and not missed else None,
+        missed=_article(hit) if missed else (kept.missed if kept else None),
+        missed_at=at if missed else (kept.missed_at if kept else None),
     )
 
 
@@ -173,13 +209,6 @@ def _remembered(tellings: tuple[Telling, ...], telling: Telling) -> tuple[Tellin
     if len(others) >= MAX_TELLINGS:
         others.remove(next((other for other in others if other.alerted is None), others[0]))
     return (*others, telling)
-
-
-def _joined(known: tuple[RuleMet, ...], met: tuple[RuleMet, ...]) -> tuple[RuleMet, ...]:
-    """The rules that a story has alerted on, without what belongs to one article."""
-    names = {(rule.watchlist, rule.rule) for rule in known}
-    more = (replace(r, evidence=(), tags=(), meta={}) for r in met if (r.watchlist, r.rule) not in names)
-    return (*known, *more)[:MAX_RULES]
 
 
 def _higher(a: str | None, b: str) -> str:
@@ -196,15 +225,7 @@ def _alert(story: Story, hit: Hit, kind: str) -> Alert:
         updates=story.first_alert,
         severity=hit.severity,
         rules=hit.rules,
-        article=AlertArticle(
-            id=hit.article_id,
-            revision=hit.revision,
-            url=hit.url,
-            title=hit.title,
-            source=hit.source,
-            language=hit.language,
-            published_at=hit.published_at,
-        ),
+        article=_article(hit),
         snippet=hit.snippet,
         counts=Counts(articles=story.articles, sources=story.sources, suppressed=story.suppressed),
         first_seen=story.first_seen,
@@ -213,10 +234,26 @@ def _alert(story: Story, hit: Hit, kind: str) -> Alert:
     )
 
 
-def _withdrawn(state: State, record: Withdrawn) -> Step:
-    """Every desk that was alerted on the article is told so. The rules are the story's, without evidence."""
+def _article(hit: Hit) -> AlertArticle:
+    return AlertArticle(
+        id=hit.article_id,
+        revision=hit.revision,
+        url=hit.url,
+        title=hit.title,
+        source=hit.source,
+        language=hit.language,
+        published_at=hit.published_at,
+    )
+
+
+def _withdrawn(state: State, record: Withdrawn, missing: Mapping[str, Digest]) -> Step:
+    """Every desk that was told of the article is told so. The rules are the story's, without evidence.
+
+    What a digest was to tell, and has not yet, it leaves out.
+    """
     changes: list[Story | Forgotten] = []
     alerts: list[Alert] = []
+    missed: list[Digest | Told] = []
     for name, desk in sorted(state.desks.items()):
         story = desk.stories.get(desk.articles.get(record.article_id, ""))
         telling = next((t for t in story.tellings if t.id == record.article_id), None) if story else None
@@ -224,13 +261,18 @@ def _withdrawn(state: State, record: Withdrawn) -> Step:
             continue
         now = max(filter(None, (state.clock(name), record.seen_at)))
         story = replace(story, last_seen=now, expires=max(story.expires, now + LIFE))
-        if telling.alerted is not None:
-            alerts.append(_retraction(story, telling, telling.alerted, record))
+        known, article = missing.get(name), telling.alerted or telling.missed
+        if known is not None and digests.is_in(known, telling):
+            missed.append(digests.without(known, story, telling.id) or Told(name))
+            article = telling.alerted
+        if article is not None:
+            alerts.append(_retraction(story, telling, article, record))
             # No cooldown: whoever still reports it is worth an alert.
             story = replace(story, alerts=story.alerts + 1, alerted_at=None)
         marked = replace(telling, withdrawn_at=record.seen_at)
         changes.append(replace(story, tellings=_remembered(story.tellings, marked)))
-    return _swept(state, tuple(changes), tuple(alerts))
+    done = _swept(state, tuple(changes), tuple(alerts))
+    return dataclasses.replace(done, missed=tuple(missed)) if missed else done
 
 
 def _retraction(story: Story, telling: Telling, article: AlertArticle, record: Withdrawn) -> Alert:
@@ -253,13 +295,13 @@ def _retraction(story: Story, telling: Telling, article: AlertArticle, record: W
     )
 
 
-def _tick(state: State, record: Tick) -> Step:
+def _tick(state: State, record: Tick, at: datetime) -> Step:
     ticked = record.seen_at if state.ticked is None else max(state.ticked, record.seen_at)
     gone: list[Forgotten] = []
     for name, desk in sorted(state.desks.items()):
         now = max(filter(None, (state.clock(name), ticked)))
         gone.extend(Forgotten(name, story_id) for story_id in desk.due(now, MAX_FORGOTTEN - len(gone)))
-    return _swept(state, tuple(gone), ticked=ticked)
+    return _swept(state, tuple(gone), ticked=ticked, live=at)
 
 
 def _swept(
@@ -269,9 +311,10 @@ def _swept(
     *,
     closing: Mapping[str, datetime] | None = None,
     ticked: datetime | None = None,
+    live: datetime | None = None,
     suppressed: str | None = None,
 ) -> Step:
-    """The step, and with it a few more stories of the desks that are closing."""
+    """The step, and with it a few more stories of the desks that are closing. `live`: somebody watched then."""
     closing = dict(state.closing if closing is None else closing)
     room = MAX_FORGOTTEN - sum(isinstance(change, Forgotten) for change in changes)
     touched = {change.id for change in changes}
@@ -282,4 +325,11 @@ def _swept(
         room -= len(gone)
         if desk is None or len(gone) == len(desk.stories):
             del closing[name]
-    return Step(changes=changes, alerts=alerts, ticked=ticked or state.ticked, closing=closing, suppressed=suppressed)
+    return Step(
+        changes=changes,
+        alerts=alerts,
+        ticked=ticked or state.ticked,
+        closing=closing,
+        live_since=state.live_since or live,
+        suppressed=suppressed,
+    )

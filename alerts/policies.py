@@ -16,12 +16,13 @@ from topics.stories import Story, Telling
 @dataclass(frozen=True, slots=True)
 class Situation:
     """A hit before the desk's memory. `story` is what it belongs to, None for a new one; `telling` the same article
-    in an earlier revision; `now` the desk's clock."""
+    in an earlier revision; `now` the desk's clock; `late` why it comes too late to ring (`alerts.digests.too_late`)."""
 
     hit: Hit
     now: datetime
     story: Story | None = None
     telling: Telling | None = None
+    late: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -35,8 +36,9 @@ Policy = Callable[[Situation], Verdict | None]
 
 
 def old_news(s: Situation) -> Verdict | None:
-    """What is too old to ring anybody is only counted."""
-    return Verdict(reason="backfill") if s.hit.backfill else None
+    """What is too old to ring anybody is only counted, or told in a digest."""
+    reason = "backfill" if s.hit.backfill else s.late
+    return Verdict(reason=reason) if reason else None
 
 
 def correction(s: Situation) -> Verdict | None:

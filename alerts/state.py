@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 
+from alerts.digests import due
 from alerts.stories import Index, normal_title, same_story
 from topics.records import Alert, Hit
-from topics.stories import Story
+from topics.stories import Digest, Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +19,23 @@ class Forgotten:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A desk whose digest is out, or has nothing left in it."""
+
+    desk: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What one record leads to. `suppressed` says why a hit alerted nobody (`policies.Verdict.reason`)."""
 
     changes: tuple[Story | Forgotten, ...] = ()
+    missed: tuple[Digest | Told, ...] = ()
     alerts: tuple[Alert, ...] = ()
     ticked: datetime | None = None
     closing: Mapping[str, datetime] = field(default_factory=dict)
+    live_since: datetime | None = None
     suppressed: str | None = None
 
 
@@ -98,7 +108,11 @@ class Desk:
 
 
 class State:
-    """What one partition knows: its desks' stories, the latest tick, and the desks that are closing."""
+    """What one partition knows: its desks' stories, the latest tick, and the desks that are closing.
+
+    `live_since` is when somebody first watched, `digests` is what each desk has missed, and `due` when the next of
+    these is to go out, on the clock of the log.
+    """
 
     def __init__(
         self,
@@ -106,10 +120,16 @@ class State:
         *,
         ticked: datetime | None = None,
         closing: Mapping[str, datetime] | None = None,
+        live_since: datetime | None = None,
+        missed: Iterable[Digest] = (),
     ) -> None:
         self.desks: dict[str, Desk] = {}
         self.ticked = ticked
         self.closing = dict(closing or {})
+        self.live_since = live_since
+        self.digests: dict[str, Digest] = {}
+        self.due: datetime | None = None
+        self._keep(missed)
         for story in stories:
             self.desks.setdefault(story.desk, Desk()).put(story)
 
@@ -124,6 +144,17 @@ class State:
                     del self.desks[change.desk]
         self.ticked = step.ticked
         self.closing = dict(step.closing)
+        self.live_since = step.live_since
+        if step.missed:
+            self._keep(step.missed)
+
+    def _keep(self, missed: Iterable[Digest | Told]) -> None:
+        for change in missed:
+            if isinstance(change, Digest):
+                self.digests[change.desk] = change
+            else:
+                self.digests.pop(change.desk, None)
+        self.due = due(self.digests.values())
 
     def clock(self, desk: str) -> datetime | None:
         """The desk's clock, None before its first record."""

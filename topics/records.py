@@ -13,7 +13,7 @@ import msgspec
 SEVERITIES = ("info", "urgent", "flash")
 """From the least to the most severe."""
 STATUSES = ("usable", "withheld", "canceled")
-KINDS = ("hit", "corroborated", "escalated", "corrected", "withdrawn", "burst", "quiet")
+KINDS = ("hit", "corroborated", "escalated", "corrected", "withdrawn", "burst", "quiet", "digest")
 
 
 def severity_rank(severity: str) -> int:
@@ -156,7 +156,8 @@ class Hit(Record, frozen=True, kw_only=True, tag_field="type", tag="hit"):
     """One article, in one revision, met one desk's rules. `id` hashes desk, article and revision.
 
     `seen_at` is the raw record's broker time: the only clock that decisions use. `signature` is a MinHash of the
-    text (`alerts.stories`), `backfill` marks an article too old to ring anybody.
+    text (`alerts.stories`), `backfill` marks an article that was too old to ring anybody when it came. `stale_at` is
+    the time from which it is; None: never. Who comes to the hit later than that alerts nobody by it, either.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Hit(Record, frozen=True, kw_only=True, tag_field="type", tag="hit"):
     title: str | None = None
     published_at: datetime | None = None
     backfill: bool = False
+    stale_at: datetime | None = None
     embargo_until: datetime | None = None
     severity: str
     rules: tuple[RuleMet, ...]
@@ -192,7 +194,10 @@ class Withdrawn(Record, frozen=True, kw_only=True, tag_field="type", tag="withdr
 
 
 class Tick(Record, frozen=True, kw_only=True, tag_field="type", tag="tick"):
-    """Time has passed: nothing else moves a desk's clock when no article comes."""
+    """Time has passed: nothing else moves a desk's clock when no article comes.
+
+    When it was appended to the log makes a digest due. The owner of a partition appends those that move no clock.
+    """
 
     seen_at: datetime
 
@@ -224,11 +229,34 @@ class Counts(Record, frozen=True, kw_only=True):
     suppressed: int = 0
 
 
+class Missed(Record, frozen=True, kw_only=True):
+    """A story in a digest. The article is its most severe, the latest among equals; `rules` are names.
+
+    `kind` is that of its last alert, where it had alerts that were not delivered in time.
+    """
+
+    story_id: str
+    article_id: str
+    revision: str
+    title: str | None = None
+    url: str | None = None
+    source: str | None = None
+    severity: str
+    rules: tuple[str, ...] = ()
+    articles: int = 1
+    first_seen: datetime
+    last_seen: datetime
+    kind: str | None = None
+
+
 class Alert(Record, frozen=True, kw_only=True):
     """What a desk is told. It stands alone: link, headline, and the snippet with the match marked.
 
     `id` hashes desk, story, kind and ordinal. `seq` counts the story's alerts from 0, `updates` is the id of its
     first one.
+
+    A `digest` is one alert for all that came while nobody watched. `missed` are its stories, the most severe first
+    and not more than a few; `counts` counts all of them, `article` is that of the first, the snippet is a sentence.
     """
 
     id: str
@@ -245,6 +273,7 @@ class Alert(Record, frozen=True, kw_only=True):
     first_seen: datetime
     last_seen: datetime
     embargo_until: datetime | None = None
+    missed: tuple[Missed, ...] = ()
 
 
 HitRecord = Hit | Withdrawn | Tick | Closed

@@ -8,13 +8,24 @@ know that its partition was gone comes late and stays without effect.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from alerts.state import State
 from topics.errors import ConfigError, InvalidRecord
-from topics.stories import CURSOR_KEY, Cursor, Story, decode_cursor, decode_story
+from topics.stories import (
+    CURSOR_KEY,
+    DIGEST_KEY,
+    Cursor,
+    Digest,
+    Resumed,
+    Story,
+    decode_cursor,
+    decode_digest,
+    decode_story,
+)
 from workers.messages import Headers
 
 MARK = "wirewatch.fold"
@@ -77,20 +88,34 @@ class Changelog:
     def stories(self) -> Iterable[Story]:
         """The live stories. Raises ConfigError (a newer version's record)."""
         for key, (_, value) in self.kept.items():
-            if key != CURSOR_KEY and value is not None:
+            if key != CURSOR_KEY and not key.startswith(DIGEST_KEY) and value is not None:
                 yield _readable(decode_story, key, value)
+
+    def digests(self) -> Iterable[Digest]:
+        """What desks have missed and are not told yet. Raises ConfigError (a newer version's record)."""
+        for key, (_, value) in self.kept.items():
+            if key.startswith(DIGEST_KEY) and value is not None:
+                yield _readable(decode_digest, key, value)
 
     def rewrites(self) -> list[Entry]:
         """What must be written again, so that the last record of each key is the right one."""
         return [Entry(key, self.kept[key][1], (self.kept[key][0].header(),)) for key in sorted(self.stale)]
 
 
+class Log(NamedTuple):
+    """What a partition's log holds now: offsets from `start` up to but without `end`."""
+
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Restored:
     """A partition as it was left. `next` is the hit to go on from, None where nothing says so.
 
-    `published` holds the alerts of hits from `next` on that are in the log already: (offset, index within the hit).
-    `lost` says what the cursor names and the log of hits does not have.
+    `published` holds the alerts of hits from `next` on that are in the log already: (offset, index within the hit);
+    they lie between `tail` and `alerts_end`. `resumed` are the waits that hits from `next` on were found in, and `hits`
+    is the log of hits. `lost` says what the cursor names and the log of hits does not have.
     """
 
     state: State
@@ -102,19 +127,21 @@ class Restored:
     rewrites: Sequence[Entry] = ()
     records: int = 0
     lost: str | None = None
-
-
-class Log(NamedTuple):
-    """What a partition's log holds now: offsets from `start` up to but without `end`."""
-
-    start: int
-    end: int
+    tail: int | None = None
+    resumed: tuple[Resumed, ...] = ()
+    hits: Log | None = None
 
 
 def restore(
-    changelog: Changelog, *, stories_end: int, hits: Log, alerts_end: int, published: Iterable[Entry]
+    changelog: Changelog,
+    *,
+    stories_end: int,
+    hits: Log,
+    alerts_end: int,
+    published: Iterable[Entry],
+    tail: int | None = None,
 ) -> Restored:
-    """A partition's state. `published` are the records of `news.alerts` from `tail_start` to `alerts_end`.
+    """A partition's state. `published` are the records of `news.alerts` from `tail_start` (`tail`) to `alerts_end`.
 
     A cursor beyond the end of the hits' log (topics made anew, failover to another cluster) says nothing of this log:
     the stories stay, the place is dropped, and the marks start a new epoch. Raises ConfigError for newer records.
@@ -127,9 +154,15 @@ def restore(
         place, epoch = None, epoch + 1
     marks = (mark_of(entry.headers) for entry in published)
     done = {(m.offset, index) for m, index in filter(None, marks) if m.epoch == epoch and m.offset >= (place or 0)}
-    ticked, closing = (cursor.ticked, cursor.closing) if cursor else (None, {})
+    stories = list(changelog.stories())
     return Restored(
-        state=State(changelog.stories(), ticked=ticked, closing=closing),
+        state=State(
+            stories,
+            ticked=cursor.ticked if cursor else None,
+            closing=cursor.closing if cursor else {},
+            live_since=_live_since(cursor, stories),
+            missed=changelog.digests(),
+        ),
         next=place,
         epoch=epoch,
         alerts_end=alerts_end,
@@ -138,7 +171,17 @@ def restore(
         rewrites=changelog.rewrites(),
         records=changelog.records,
         lost=lost,
+        tail=tail,
+        resumed=cursor.resumed if cursor and not lost else (),
+        hits=hits,
     )
+
+
+def _live_since(cursor: Cursor | None, stories: Sequence[Story]) -> datetime | None:
+    """An earlier version's cursor does not say it: somebody watched when a story rang."""
+    if cursor is None or cursor.live_since is not None:
+        return cursor.live_since if cursor else None
+    return min((story.alerted_at for story in stories if story.alerted_at is not None), default=None)
 
 
 def tail_start(cursor: Cursor | None, alerts: Log) -> int:
@@ -200,6 +243,7 @@ async def read_back(
             hits=logs[TopicPartition(topics.hits, number)],
             alerts_end=ended[TopicPartition(topics.alerts, number)],
             published=tails[TopicPartition(topics.alerts, number)],
+            tail=begin[TopicPartition(topics.alerts, number)],
         )
         for number in partitions
     }

@@ -1,20 +1,25 @@
 """One partition of `news.hits`, folded: messages in, what must be written out. No Kafka here."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from alerts.engine import step
-from alerts.state import Forgotten, State, Step
+from alerts.state import Forgotten, State, Step, Told
 from topics.codec import decode_hit, encode
 from topics.errors import InvalidRecord
 from topics.records import Alert, Hit, HitRecord
-from topics.stories import CURSOR_KEY, Cursor, story_key
+from topics.stories import CURSOR_KEY, Cursor, Resumed, digest_key, story_key
 from workers.alert_log import Entry, Mark, Restored
 from workers.dead_letters import dead_letter
 from workers.messages import TRACE, Output, Record
 
 ORIGIN = "wirewatch.hit"
 """Header of an alert, for diagnosis: topic/partition/offset of the hit."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 7_258_118_400_000  # the year 2200, in milliseconds
 
 
 class Gap(Exception):
@@ -51,13 +56,19 @@ class Place(NamedTuple):
 class Part:
     """A partition that this worker owns: its state, and how far it has got."""
 
-    def __init__(self, place: Place, restored: Restored) -> None:
+    def __init__(self, place: Place, restored: Restored, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is monotonic: it guesses the broker's time between two messages."""
         self.place = place
         self.state: State = restored.state
         self.next = restored.next
         self.alerts_end = restored.alerts_end
+        self.resumed = restored.resumed
+        self.known_end = 1 + max((offset for offset, _ in restored.published), default=-1)
+        self._tail = restored.alerts_end if restored.tail is None else restored.tail
         self._epoch = restored.epoch
         self._published = set(restored.published)
+        self._now = now
+        self._heard: tuple[datetime, float] | None = None
 
     def fold(self, message: Record, work: Work, *, log_start: int | None = None) -> None:
         """Fold one message into the state and add to `work` what comes of it.
@@ -73,22 +84,57 @@ class Part:
         mark = Mark(self._epoch, message.offset)
         record = self._decoded(message, work)
         if record is not None:
-            done = step(self.state, record)
+            done = step(self.state, record, self._appended(message))
             self.state.apply(done)
             self._note(done, mark, message, work)
             work.hits += isinstance(record, Hit)
         self.next = message.offset + 1
         work.mark = mark
 
+    def _appended(self, message: Record) -> datetime | None:
+        """When a message was appended, by the broker's clock; later, where it waited for an owner."""
+        at = when(message.timestamp)
+        if at is not None:
+            self.hear(at)
+        waited = next((one.at for one in self.resumed if message.offset < one.until), None)
+        return max(filter(None, (at, waited)), default=None)
+
+    def hear(self, at: datetime) -> None:
+        """The broker's clock said so, just now or some time ago."""
+        if self._heard is None or at >= self._heard[0]:
+            self._heard = (at, self._now())
+
+    def overdue(self) -> bool:
+        """Whether a digest is due, as far as one can know without asking the broker: a tick has to be appended."""
+        if self.state.due is None or self._heard is None:
+            return self.state.due is not None
+        at, heard = self._heard
+        return at + timedelta(seconds=self._now() - heard) >= self.state.due
+
+    def resume(self, at: datetime, *, begin: int, until: int) -> Entry:
+        """From the hit `begin` on, those below `until` are folded as if they had been appended `at`.
+
+        But for hits whose alerts are published: what was decided on them stays. The cursor that says so has to be
+        written before anything is folded.
+        """
+        self.next = begin
+        decided = max(begin, self.known_end)
+        kept = [Resumed(at=one.at, until=min(one.until, decided)) for one in self.resumed]
+        self.resumed = (*kept, Resumed(at=at, until=until)) if until > decided else tuple(kept)
+        return Entry(CURSOR_KEY, encode(self.cursor()), (Mark(self._epoch, max(begin - 1, 0)).header(),))
+
     def cursor(self) -> Cursor:
         """How far the partition is folded, to be written with the state that it led to."""
         assert self.next is not None
         return Cursor(
             next=self.next,
-            alerts_end=self.alerts_end,
+            # As long as there are alerts of hits to come: or they would be sent again after another crash.
+            alerts_end=self._tail if self.next < self.known_end else self.alerts_end,
             epoch=self._epoch,
             ticked=self.state.ticked,
             closing=dict(self.state.closing),
+            live_since=self.state.live_since,
+            resumed=tuple(one for one in self.resumed if one.until > self.next),
         )
 
     def entries(self, work: Work) -> list[Entry]:
@@ -119,5 +165,15 @@ class Part:
             value = None if isinstance(change, Forgotten) else encode(change)
             work.state[key] = Entry(key, value, (mark.header(),))
             work.size += len(key) + len(value or b"") + 64
+        for missed in done.missed:
+            key = digest_key(missed.desk)
+            value = None if isinstance(missed, Told) else encode(missed)
+            work.state[key] = Entry(key, value, (mark.header(),))
+            work.size += len(value or b"") + 64
         if done.suppressed:
             work.suppressed.append(done.suppressed)
+
+
+def when(milliseconds: int) -> datetime | None:
+    """A record's timestamp; None where it has none that can be."""
+    return _EPOCH + timedelta(milliseconds=milliseconds) if 0 < milliseconds < _LATEST else None

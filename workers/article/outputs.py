@@ -49,6 +49,7 @@ class Understood:
     warnings: tuple[Warn, ...]
     seen_at: datetime
     backfill: bool
+    stale_at: datetime | None
     origin: Origin
     model: str
     watchlists: dict[str, str]
@@ -119,6 +120,7 @@ def _hit(found: Understood, match: DeskMatch, mark: str) -> Hit:
         title=found.title or None,
         published_at=article.published_at,
         backfill=found.backfill,
+        stale_at=found.stale_at,
         embargo_until=article.embargo_until,
         severity=match.severity,
         rules=match.rules,

@@ -211,8 +211,7 @@ class Pipeline:
 
     def _understood(self, work: _Work) -> Understood:
         record = work.record
-        published = work.article.published_at
-        age = (work.seen_at - published).total_seconds() if published else 0.0
+        stale_at = _stale_at(work.article, work.seen_at, self._options.max_alert_age)
         return Understood(
             article=work.article,
             owner=work.listed.owner if work.listed else None,
@@ -226,7 +225,8 @@ class Pipeline:
             matches=work.matches,
             warnings=tuple(work.warnings),
             seen_at=work.seen_at,
-            backfill=age > self._options.max_alert_age,
+            backfill=stale_at is not None and work.seen_at > stale_at,
+            stale_at=stale_at,
             origin=Origin(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=work.seen_at),
             model=self._recogniser.name,
             watchlists=self._watchlists,
@@ -250,6 +250,19 @@ def _seen_at(record: Record, article: RawArticle, warnings: list[Warn]) -> datet
         return _EPOCH + timedelta(milliseconds=record.timestamp)
     warnings.append(Warn(field="(timestamp)", reason="the record has no usable timestamp"))
     return article.published_at or _EPOCH
+
+
+def _stale_at(article: RawArticle, seen_at: datetime, max_age: float) -> datetime | None:
+    """When the article becomes too old to ring anybody; None: never.
+
+    Its age counts from its publication, or from the end of an embargo. A date in the future is a clock that is wrong,
+    and counts as that of the record.
+    """
+    published = min(article.published_at or seen_at, seen_at)
+    try:
+        return max(published, article.embargo_until or published) + timedelta(seconds=max_age)
+    except OverflowError:
+        return None
 
 
 def _withdrawn(work: _Work) -> Output:
