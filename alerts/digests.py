@@ -80,7 +80,7 @@ def sent(waiting: Collection[Digest], at: datetime) -> tuple[Digest, ...]:
 
 
 def more(known: Digest | None, hit: Hit, at: datetime, *, story: Story | None, story_id: str, new: bool) -> Digest:
-    """The digest with a missed hit in it. `story` is its story before the hit; `new`: the article is not counted yet."""
+    """The digest with a missed hit in it. `story` is its story before the hit; `new`: its article is to be counted."""
     line = _line(hit, story_id)
     if known is None:
         return Digest(

@@ -175,7 +175,8 @@ def latest(pairs: Pairs) -> tuple[dict[bytes, bytes], Cursor | None]:
     """What a partition of `news.stories` says in the end: the stories by key, and the cursor."""
     kept = {key: value for key, value in pairs if key is not None}
     cursor = kept.pop(CURSOR_KEY, None)
-    return {key: value for key, value in kept.items() if value is not None}, decode_cursor(cursor) if cursor else None
+    stories = {key: value for key, value in kept.items() if value is not None and not key.startswith(b"\0")}
+    return stories, decode_cursor(cursor) if cursor else None
 
 
 async def wait_folded(bootstrap: str, topics: Mapping[str, str], *, timeout: float, workers: Sequence[Worker]) -> None:

@@ -106,9 +106,10 @@ class Digest(Record, frozen=True, kw_only=True):
 
 
 class Resumed(Record, frozen=True, kw_only=True):
-    """Hits below the offset `until` waited for an owner, who came when the broker's clock said `at`."""
+    """Hits at offsets from `begin` to below `until` waited for an owner, who came when the brokers' clock said `at`."""
 
     at: datetime
+    begin: int
     until: int
 
 

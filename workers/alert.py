@@ -71,7 +71,8 @@ async def _fold(
     await starting
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
     tasks += [
-        asyncio.create_task(task) for task in (stage.run(), stage.measure(), loop_delay, checks.tell(settings, "alert"))
+        asyncio.create_task(task)
+        for task in (stage.run(), stage.tick(), stage.measure(), loop_delay, checks.tell(settings, "alert"))
     ]
     await told
     log.info("draining", seconds=settings.alert.drain)

@@ -114,8 +114,9 @@ class Restored:
     """A partition as it was left. `next` is the hit to go on from, None where nothing says so.
 
     `published` holds the alerts of hits from `next` on that are in the log already: (offset, index within the hit);
-    they lie between `tail` and `alerts_end`. `resumed` are the waits that hits from `next` on were found in, and `hits`
-    is the log of hits. `lost` says what the cursor names and the log of hits does not have.
+    they lie between `tail` and `alerts_end`. `resumed` are the waits that hits from `next` on were found in. `hits` is
+    the log of hits; the fold goes on at `begin`, and the hit there was appended at `oldest` (None: none waits). `lost`
+    says what the cursor names and the log of hits does not have.
     """
 
     state: State
@@ -130,6 +131,13 @@ class Restored:
     tail: int | None = None
     resumed: tuple[Resumed, ...] = ()
     hits: Log | None = None
+    begin: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Hits that wait, as far as offsets tell."""
+        return self.hits.end - self.begin if self.hits else 0
 
 
 def restore(
@@ -139,7 +147,7 @@ def restore(
     hits: Log,
     alerts_end: int,
     published: Iterable[Entry],
-    tail: int | None = None,
+    tail: int,
 ) -> Restored:
     """A partition's state. `published` are the records of `news.alerts` from `tail_start` (`tail`) to `alerts_end`.
 

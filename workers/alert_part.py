@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from alerts.engine import step
 from alerts.state import Forgotten, State, Step, Told
 from topics.codec import decode_hit, encode
@@ -94,15 +96,20 @@ class Part:
     def _appended(self, message: Record) -> datetime | None:
         """When a message was appended, by the broker's clock; later, where it waited for an owner."""
         at = when(message.timestamp)
-        if at is not None:
+        if at is None:
+            return None
+        if self._heard is None or at > self._heard[0]:
             self.hear(at)
-        waited = next((one.at for one in self.resumed if message.offset < one.until), None)
-        return max(filter(None, (at, waited)), default=None)
+        return self.waited(message.offset, at)
+
+    def waited(self, offset: int, at: datetime) -> datetime:
+        """When the hit at `offset`, which was appended `at`, came to an owner as far as one knows."""
+        owned = next((one.at for one in self.resumed if one.begin <= offset < one.until), at)
+        return max(at, owned)
 
     def hear(self, at: datetime) -> None:
-        """The broker's clock said so, just now or some time ago."""
-        if self._heard is None or at >= self._heard[0]:
-            self._heard = (at, self._now())
+        """The broker's clock says so now."""
+        self._heard = (at, self._now())
 
     def overdue(self) -> bool:
         """Whether a digest is due, as far as one can know without asking the broker: a tick has to be appended."""
@@ -119,8 +126,8 @@ class Part:
         """
         self.next = begin
         decided = max(begin, self.known_end)
-        kept = [Resumed(at=one.at, until=min(one.until, decided)) for one in self.resumed]
-        self.resumed = (*kept, Resumed(at=at, until=until)) if until > decided else tuple(kept)
+        kept = [replace(one, until=min(one.until, decided)) for one in self.resumed if one.begin < decided]
+        self.resumed = (*kept, Resumed(at=at, begin=decided, until=until)) if until > decided else tuple(kept)
         return Entry(CURSOR_KEY, encode(self.cursor()), (Mark(self._epoch, max(begin - 1, 0)).header(),))
 
     def cursor(self) -> Cursor:

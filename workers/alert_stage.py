@@ -27,6 +27,7 @@ from workers import alert_partitions, faust_app, permits
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
 from workers.alert_pulse import Pulse, Stalled
+from workers.alert_resume import Clock, find_waiting, resumption
 from workers.health import Beat
 from workers.messages import Headers, Record
 from workers.metrics import Metrics
@@ -92,6 +93,7 @@ class Stage:
         self._producer = producer
         self._publisher = Publisher(producer, topic=settings.topic)
         self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout)
+        self._clock = Clock(producer, self.topics.hits, timeout=1.5 * settings.kafka.request_timeout)
         self._end = end
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
         self._lock = asyncio.Lock()
@@ -166,7 +168,9 @@ class Stage:
             try:
                 async with kafka.running(kafka.consumer(self._settings, worker="alert")) as consumer:
                     whole = await self._whole(consumer, numbers)
-                    return await read_back(consumer, self.topics, whole, stop=passed) if whole else {}
+                    found = await read_back(consumer, self.topics, whole, stop=passed) if whole else {}
+                    await find_waiting(consumer, self._settings, found)
+                    return found
             except permits.REFUSED as error:  # a fresh start says what is not allowed, and waits
                 self._fail(error)
             except (KafkaError, TransientError, TimeoutError, OSError) as error:
@@ -195,7 +199,13 @@ class Stage:
             log.warning("stale_records", partition=number, keys=len(found.rewrites))
             await self._writer.append(self.topics.stories, number, found.rewrites, whole=False)
         self._metrics.restored_records.inc(found.records)
-        self.parts[number] = Part(Place(self.topics.hits, number), found)
+        part = Part(Place(self.topics.hits, number), found)
+        resumed = await resumption(self._clock, number, part, found)
+        self.pulse.check()
+        if resumed is not None:
+            await self._writer.append(self.topics.stories, number, [resumed], whole=True)
+            log.info("hits_waited", partition=number, hits=found.waiting, since=str(found.oldest))
+        self.parts[number] = part
 
     def place(self, number: int) -> int | None:
         """The hit that a partition's state goes on from."""
@@ -221,6 +231,18 @@ class Stage:
                 if self._app._crash_reason is not None:
                     raise self._app._crash_reason
                 await asyncio.sleep(TICK)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._fail(error)
+
+    async def tick(self) -> None:
+        """Append ticks where a digest is due and nothing comes, for ever. Ends the process where that fails."""
+        try:
+            while True:
+                await asyncio.sleep(TICK)
+                for number, part in list(self.parts.items()) if self._generation is not None else ():
+                    await self._clock.tick_where_due(number, part)
         except asyncio.CancelledError:
             raise
         except BaseException as error:

@@ -24,7 +24,7 @@ COMMIT_RESULTS = ("ok", "failed")
 RELOAD_RESULTS = ("ok", "failed")
 WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
-SUPPRESSED = ("repeat", "cooldown", "backfill")
+SUPPRESSED = ("repeat", "cooldown", "backfill", "missed")
 DELIVERIES = ("delivered", "repeated", "retried", "refused")
 
 # Stages take from tens of microseconds to the time budget (20 s by default).

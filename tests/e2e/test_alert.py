@@ -66,8 +66,8 @@ async def test_alerts_go_to_their_hits_partition_with_key_and_headers(
     kafka: Cluster, prefix: str, start: Start
 ) -> None:
     topics = await kafka.create_topics(prefix, 3)
-    worker = start()
     await publish(kafka.bootstrap, topics["hits"], [(2, hit(desk="trade")), (0, hit(desk="chips"))])
+    worker = start()  # afterwards: it appends a tick to each partition
     await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
     async with AIOKafkaConsumer(
         topics["alerts"], bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest"
@@ -82,7 +82,6 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_what_is_not_known_is_pas
     kafka: Cluster, prefix: str, start: Start
 ) -> None:
     topics = await kafka.create_topics(prefix, 1)
-    worker = start()
     junk = [b"\xff\xfe", b"{", b'{"type":"hit"}', b'{"type":"digest"}', b"[" * 100_000]
     await publish(kafka.bootstrap, topics["hits"], [(0, value) for value in junk])
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
@@ -92,6 +91,7 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_what_is_not_known_is_pas
         nothing.close()
         await (await producer.send_batch(nothing, topics["hits"], partition=0))
     await publish(kafka.bootstrap, topics["hits"], [(0, hit()), (0, tick(5)), (0, withdrawn(at=6))])
+    worker = start()
     await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
     async with AIOKafkaConsumer(
         topics["dead-letters"], bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest"
@@ -204,12 +204,13 @@ async def test_health_and_metrics_say_what_it_does(kafka: Cluster, prefix: str, 
 
 async def test_the_cursor_counts_every_record(kafka: Cluster, prefix: str, start: Start) -> None:
     topics = await kafka.create_topics(prefix, 1)
-    worker = start()
     await publish(kafka.bootstrap, topics["hits"], [(0, tick(1)), (0, tick(2)), (0, encode(tick(3)))])
+    worker = start()
+    await asyncio.to_thread(worker.wait_for, "state_restored")
     await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
     stories, cursor = latest((await read(kafka.bootstrap, topics["stories"]))[0])
     assert cursor is not None
-    assert (stories, cursor.next, cursor.ticked) == ({}, 3, tick(3).seen_at)
+    assert (stories, cursor.next, cursor.ticked) == ({}, 4, tick(3).seen_at)  # and the worker's own tick
 
 
 async def _grow(bootstrap: str, topic: str, partitions: int) -> None:

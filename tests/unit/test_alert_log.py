@@ -72,6 +72,7 @@ class Disk:
             hits=hits,
             alerts_end=len(self.alerts),
             published=self.alerts[begin:],
+            tail=begin,
         )
 
     def compact(self) -> None:
