@@ -169,22 +169,23 @@ def names(rules: Iterable[RuleMet]) -> tuple[str, ...]:
 
 
 def merged(lines: Sequence[Missed], line: Missed, *, articles: int = 1) -> list[Missed]:
-    """The lines with one more article: in its story's line where there is one."""
+    """The lines with so many more articles: in their story's line where there is one."""
     old = next((one for one in lines if one.story_id == line.story_id), None)
     others = [one for one in lines if one is not old]
-    if old is None:
-        return [*others, line]
-    shown = line if severity_rank(line.severity) >= severity_rank(old.severity) else replace(old, kind=line.kind)
-    return [
-        *others,
-        replace(
-            shown,
-            articles=old.articles + articles,
-            rules=tuple(dict.fromkeys((*old.rules, *line.rules)))[:MAX_NAMES],
-            first_seen=min(old.first_seen, line.first_seen),
-            last_seen=max(old.last_seen, line.last_seen),
-        ),
-    ]
+    return [*others, joined_line(old, line, articles=old.articles + articles) if old else line]
+
+
+def joined_line(old: Missed, line: Missed, *, articles: int) -> Missed:
+    """A story's line with another of its articles."""
+    shown = line if severity_rank(line.severity) >= severity_rank(old.severity) else old
+    return replace(
+        shown,
+        kind=line.kind,
+        articles=articles,
+        rules=tuple(dict.fromkeys((*old.rules, *line.rules)))[:MAX_NAMES],
+        first_seen=min(old.first_seen, line.first_seen),
+        last_seen=max(old.last_seen, line.last_seen),
+    )
 
 
 def ranked(lines: Sequence[Missed]) -> tuple[Missed, ...]:
@@ -202,8 +203,10 @@ def joined(known: tuple[RuleMet, ...], met: Iterable[RuleMet]) -> tuple[RuleMet,
 
 def alert(known: Digest) -> Alert:
     """The alert that a digest goes out as."""
-    articles, stories = _counted(known.articles, "article"), _counted(known.stories, "story", "stories")
+    articles, stories = counted(known.articles, "article"), counted(known.stories, "story", "stories")
     said = f"{articles} in {stories} came while nobody watched, {period(known.first_seen, known.last_seen)}."
+    if known.stories > len(known.missed):
+        said += f" The {len(known.missed)} most severe:"
     return told(
         known.missed,
         desk=known.desk,
@@ -256,5 +259,6 @@ def period(first: datetime, last: datetime) -> str:
     return f"from {first:%Y-%m-%d %H:%M} to {end} UTC"
 
 
-def _counted(number: int, one: str, several: str | None = None) -> str:
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """The number with its noun."""
     return f"{number} {one if number == 1 else several or one + 's'}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from alerts.plain import plain
-from topics.records import Alert, Snippet
+from topics.records import Alert, Missed, Snippet
 
 STYLES = {"flash": "bold white on red", "urgent": "bold black on yellow", "info": "bold cyan"}
 MATCH = "bold underline"
@@ -17,12 +17,13 @@ def shown(alert: Alert, *, marks: tuple[str, str] = ("", ""), note: str = "") ->
     """A block of a few lines: severity, desk, kind, rules, title, source, link, and the snippet with its match.
 
     Whatever the article holds, the block is text: no escape sequence and no markup of it takes effect. `marks` are
-    put around each match, `note` at the end of the first line.
+    put around each match, `note` at the end of the first line. A digest is a line and two more for each of its stories.
     """
+    if alert.kind == "digest":
+        return _digest(alert, note)
     rules = ", ".join(dict.fromkeys(plain(rule.name or rule.rule) for rule in alert.rules))
     block = Text(no_wrap=False)
-    severity = plain(alert.severity)
-    block.append(f" {severity.upper()} ", STYLES.get(severity, "bold"))
+    _severity(block, alert.severity)
     block.append(f" {plain(alert.desk)}", "bold")
     block.append(f"  {plain(alert.kind)}: {rules}" if rules else f"  {plain(alert.kind)}")
     block.append(f"  {plain(note)}\n" if note else "\n", "dim")
@@ -35,6 +36,37 @@ def shown(alert: Alert, *, marks: tuple[str, str] = ("", ""), note: str = "") ->
         block.append_text(snippet(alert.snippet, marks=marks))
         block.append("\n")
     return block
+
+
+def _digest(alert: Alert, note: str) -> Text:
+    block = Text(no_wrap=False)
+    _severity(block, alert.severity)
+    block.append(f" {plain(alert.desk)}", "bold")
+    block.append(f"  {plain(alert.kind)}: {plain(alert.snippet.text)}")
+    block.append(f"  {plain(note)}\n" if note else "\n", "dim")
+    for line in alert.missed:
+        block.append("  ")
+        _severity(block, line.severity)
+        block.append(f" {plain(line.title or '(no title)')}\n", "bold")
+        block.append(f"    {'  '.join(about_missed(line))}\n", "dim")
+    return block
+
+
+def about_missed(line: Missed, *, url: bool = True) -> list[str]:
+    """What there is to say of a story in a digest, beside its title: each part safe to print."""
+    parts = (
+        None if line.kind in (None, "hit") else line.kind,
+        f"{line.first_seen:%H:%M}",
+        line.source,
+        f"{line.articles} articles" if line.articles > 1 else None,
+        ", ".join(line.rules),
+        line.url if url else None,
+    )
+    return [plain(part) for part in parts if part]
+
+
+def _severity(block: Text, name: str) -> None:
+    block.append(f" {plain(name).upper()} ", STYLES.get(plain(name), "bold"))
 
 
 def snippet(found: Snippet, *, marks: tuple[str, str] = ("", "")) -> Text:

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.plain import plain
-from alerts.show import pieces
-from topics.records import Alert
+from alerts.show import about_missed, pieces
+from topics.records import Alert, Missed
 
 # Slack's documented limits, in characters after escaping.
 HEADER = 150
@@ -19,13 +19,15 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def message(alert: Alert) -> dict[str, Any]:
     """The payload of an incoming webhook. No text of the article can mention anybody or make a link."""
+    if alert.kind == "digest":
+        return _digest(alert)
     title = plain(alert.article.title or "").strip() or "(no title)"
     source = plain(alert.article.source or "").strip()
     snippet = _marked(alert).strip()
     rules = ", ".join(dict.fromkeys(plain(rule.name or rule.rule) for rule in alert.rules))
     lead = f"{plain(alert.severity).upper()} {plain(alert.desk)}"
     blocks = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(f"{lead}: {title}", HEADER), "emoji": False}},
+        _header(f"{lead}: {title}"),
         _section(_linked(title, alert.article.url)),
     ]
     if snippet:  # Slack refuses a message with an empty text in it
@@ -38,6 +40,24 @@ def message(alert: Alert) -> dict[str, Any]:
         {"type": "context", "elements": [{"type": "mrkdwn", "text": _whole(part, CONTEXT)} for part in about]}
     )
     return {"text": escaped(f"{lead}: {title}", limit=TEXT), "blocks": blocks}
+
+
+def _digest(alert: Alert) -> dict[str, Any]:
+    """A section for each story: there are fewer than the 50 blocks that a message may have."""
+    lead, said = f"{plain(alert.severity).upper()} {plain(alert.desk)}", plain(alert.snippet.text)
+    blocks = [_header(f"{lead}: missed"), _section(escaped(said, limit=SECTION))]
+    blocks += [_section(_missed(line)) for line in alert.missed]
+    return {"text": escaped(f"{lead}: {said}", limit=TEXT), "blocks": blocks}
+
+
+def _missed(line: Missed) -> str:
+    title = _linked(plain(line.title or "").strip() or "(no title)", line.url)
+    about = escaped(" · ".join(about_missed(line, url=False)), limit=max(10, SECTION - len(title) - 40))
+    return f"{ICONS.get(line.severity, '')} {title}\n{about}"
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, HEADER), "emoji": False}}
 
 
 def escaped(text: str, *, limit: int = TEXT) -> str:

@@ -1,6 +1,7 @@
 """The deliver worker: alerts to people and to topics of their own, each route in a consumer group of its own."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -113,7 +114,7 @@ class Courier:
         self._now = now
         self._topic = settings.topic("alerts")
         self.sink = self._make_sink(route)
-        self._delivery = Delivery(route, self.sink, counted=self._counted, now=now)
+        self._delivery = Delivery(route, self.sink, counted=self._counted, now=now, max_age=self._max_age(route))
         self._producer: Any = None
         self._ahead: Ahead | None = None
         self._lanes: list[Unordered] = []
@@ -131,6 +132,12 @@ class Courier:
         if isinstance(sink, sinks.Kafka) and sink.topic in ours:
             raise ConfigError(f"deliver.route {route.name}: sink.topic: {sink.topic} is one of our own; name another")
         return sink
+
+    def _max_age(self, route: Route) -> float:
+        """A topic is read by programs, which get every alert unless the route says otherwise."""
+        if route.max_alert_age is not None:
+            return route.max_alert_age
+        return math.inf if isinstance(self.sink, sinks.Kafka) else self._settings.deliver.max_alert_age
 
     async def run(self) -> None:
         """Until `stopping` is set and what was being sent then is through, or the drain is over."""

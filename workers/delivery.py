@@ -1,6 +1,10 @@
-"""One route's alerts, each to its sink: in a desk's order, after its embargo, again and again until it is taken."""
+"""One route's alerts, each to its sink: in a desk's order, after its embargo, again and again until it is taken.
+
+After an outage, of ours or of the sink, a desk's alerts that waited too long are sent together (`delivery_lines`).
+"""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter, OrderedDict
@@ -11,10 +15,12 @@ from weakref import WeakValueDictionary
 import structlog
 
 from alerts.sinks import Sink, TryLater
-from topics.codec import decode_alert
+from alerts.undelivered import together
+from topics.codec import decode_alert, encode
 from topics.errors import InvalidRecord, TransientError
 from topics.records import Alert
 from workers.dead_letters import dead_letter
+from workers.delivery_lines import Lines, Waiting
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.sections import Route
 from workers.stream.unordered import finished
@@ -27,6 +33,8 @@ RECENT = 50_000
 """Ids that a route remembers as delivered: some 6 MB."""
 AT_ONCE = 8
 """Alerts of different desks that are on their way to one sink at the same time."""
+LINGER, LOOKS = 1.5, 20
+"""In seconds, how long more is waited for when alerts are sent together, and how often at most."""
 CLOCK_CHECK = 30.0
 """An embargo is on the wall clock, which can be set: it is looked at so often, in seconds."""
 
@@ -35,6 +43,8 @@ EMBARGOED = Result("embargoed")
 """Delivered, but later than it came: no measure of latency."""
 REPEATED = Result("repeated")
 SKIPPED = Result("skipped")
+DIGESTED = Result("digested")
+"""Delivered with others, in a digest."""
 
 log = structlog.get_logger()
 
@@ -51,7 +61,8 @@ class Delivery:
     Alerts of one desk are sent one after the other, as they came; desks do not wait for each other. An alert under
     embargo takes its place in its desk's order when its time comes, and what follows on its story stays behind it.
     `counted` is told the result of each attempt (`metrics.DELIVERIES`), `now` is wall time. Ids that were delivered
-    are remembered as long as this object lives.
+    are remembered as long as this object lives. Where one waited for more than `max_age` seconds, what waits is sent
+    together.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class Delivery:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         first_delay: float = FIRST_DELAY,
+        max_age: float = math.inf,
     ) -> None:
         self._route = route
         self._sink = sink
@@ -70,6 +82,7 @@ class Delivery:
         self._now = now
         self._sleep = sleep
         self._first_delay = first_delay
+        self._lines = Lines(max_age, now)
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._held: Counter[Hashable] = Counter()
@@ -93,14 +106,18 @@ class Delivery:
         # first served, so that records that were begun in offset order are sent in it.
         story = (alert.desk, alert.story_id)
         if not self._held[story] and self._remaining(alert) <= 0:
-            async with self._turn(alert.desk):
-                return await self._deliver(record, alert)
+            return await self._in_line(record, alert)
         with self._holding(story):
             async with self._turn(story):
                 await self._embargo(alert)
-                async with self._turn(alert.desk):
-                    result = await self._deliver(record, alert)
+                result = await self._in_line(record, alert)
         return EMBARGOED if result is DELIVERED else result
+
+    async def _in_line(self, record: Record, alert: Alert) -> Result:
+        with self._lines.waiting(record, alert) as waiting:
+            async with self._turn(alert.desk):
+                # It may have been sent with others meanwhile.
+                return waiting.result or await self._deliver(waiting)
 
     def _turn(self, key: Hashable) -> asyncio.Lock:
         lock = self._turns.get(key)
@@ -125,27 +142,65 @@ class Delivery:
         while (remaining := self._remaining(alert)) > 0:
             await self._sleep(min(remaining, CLOCK_CHECK))
 
-    async def _deliver(self, record: Record, alert: Alert) -> Result:
+    async def _deliver(self, waiting: Waiting) -> Result:
+        record, alert = waiting.record, waiting.alert
         if alert.id in self._recent:
             self._counted("repeated")
             return REPEATED
         attempt = 0
         while True:
+            if self._lines.overdue(waiting):
+                return await self._deliver_together(waiting, attempt)
             attempt += 1
             try:
-                async with self._slots:
-                    await finished(self._sink.send(alert, key=record.key, value=record.value or b""))
+                await self._send(alert, record.key, record.value or b"")
             except InvalidRecord as error:
                 self._counted("refused")
                 return self._dead(record, error, attempt=attempt)
             except TransientError as error:
                 await self._back_off(alert, error, attempt)
             else:
-                self._delivered(alert)
+                self._delivered(alert, "delivered")
                 return DELIVERED
 
-    def _delivered(self, alert: Alert) -> None:
-        self._counted("delivered")
+    async def _send(self, alert: Alert, key: bytes | None, value: bytes) -> None:
+        async with self._slots:
+            await finished(self._sink.send(alert, key=key, value=value))
+
+    async def _deliver_together(self, waiting: Waiting, attempt: int) -> Result:
+        """One digest of all that waits for the desk; the result of `waiting`, and of each of the others."""
+        desk = waiting.alert.desk
+        await self._gathered(desk)
+        while waiting.result is None:
+            # Looked at again before each attempt: while the sink is down, more comes.
+            late = [one for one in self._lines.late(desk) if one.alert.id not in self._recent]
+            alert = together([one.alert for one in late])
+            attempt += 1
+            try:
+                await self._send(alert, waiting.record.key, encode(alert))
+            except InvalidRecord as error:
+                self._counted("refused")
+                for one in late:
+                    one.result = self._dead(one.record, error, attempt=attempt)
+            except TransientError as error:
+                await self._back_off(alert, error, attempt)
+            else:
+                log.info("delivered together", sink=self._route.name, alert=alert.id, desk=desk, alerts=len(late))
+                for one in late:
+                    one.result = DIGESTED
+                    self._delivered(one.alert, "digested")
+        return waiting.result
+
+    async def _gathered(self, desk: str) -> None:
+        """Wait until no more alerts of the outage come: they are being fetched."""
+        known = -1
+        for _ in range(LOOKS):
+            if known == (known := len(self._lines.late(desk))):
+                return
+            await self._sleep(LINGER)
+
+    def _delivered(self, alert: Alert, how: str) -> None:
+        self._counted(how)
         self._recent[alert.id] = None
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)

@@ -25,7 +25,7 @@ RELOAD_RESULTS = ("ok", "failed")
 WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
 SUPPRESSED = ("repeat", "cooldown", "backfill", "missed")
-DELIVERIES = ("delivered", "repeated", "retried", "refused")
+DELIVERIES = ("delivered", "digested", "repeated", "retried", "refused")
 
 # Stages take from tens of microseconds to the time budget (20 s by default).
 STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)

@@ -92,20 +92,23 @@ class Sink(Section):
 class Route(Section):
     """Which alerts go to which sink. Empty `desks` or `severities`: all of them.
 
-    `group` is its consumer group, where it is not to follow from `name`.
+    `group` is its consumer group, where it is not to follow from `name`. `max_alert_age` is that of `deliver` unless it
+    is given here; a topic (`kind = "kafka"`) rings nobody and has none.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")
     group: str | None = Field(default=None, pattern=NAME)
     desks: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
+    max_alert_age: float | None = Field(default=None, gt=0)
     sink: Sink
 
 
 class Deliver(Section):
-    """The deliver worker."""
+    """The deliver worker. When an alert has waited for `max_alert_age`, all that waits goes out in a digest a desk."""
 
     route: tuple[Route, ...] = ()
+    max_alert_age: float = Field(default=6 * 3600.0, gt=0)
     drain: float = Field(default=10.0, ge=0)
     commit_interval: float = Field(default=1.0, gt=0)
 

@@ -72,7 +72,7 @@ def test_after_an_outage_a_desk_gets_one_digest_and_no_bells() -> None:
     assert [alert.kind for alert in alerts] == ["digest"]
     assert alerts[0].counts.articles == 40
     assert alerts[0].snippet.text == (
-        "40 articles in 40 stories came while nobody watched, from 2026-03-02 08:01 to 15:49 UTC."
+        "40 articles in 40 stories came while nobody watched, from 2026-03-02 08:01 to 15:49 UTC. The 20 most severe:"
     )
     assert (state.digests, state.due) == ({}, None)
 

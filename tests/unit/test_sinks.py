@@ -22,7 +22,7 @@ from alerts.show import pieces, shown
 from alerts.sinks import SINKS, Stdout, StdoutOptions, TryLater, Webhook, WebhookOptions, make
 from tests.delivering import Receiver, an_alert, value_of
 from topics.errors import ConfigError, InvalidRecord, TransientError
-from topics.records import Alert, AlertArticle, Snippet
+from topics.records import Alert, AlertArticle, Missed, Snippet
 
 HOSTILE = "a\x1b[31mb\x1b]8;;http://evil\x07c\x9b2Jd\u202ee\x00[red]f[/red]\r\ng"
 
@@ -38,6 +38,26 @@ def hostile_alert() -> Alert:
         desk=HOSTILE,
         severity=HOSTILE,
     )
+
+
+def a_digest(*lines: Missed, **changes: Any) -> Alert:
+    return an_alert(kind="digest", missed=lines, snippet=Snippet(text="7 articles in 2 stories came."), **changes)
+
+
+def missed(number: int = 0, **changes: Any) -> Missed:
+    fields: dict[str, Any] = {
+        "story_id": f"s{number}",
+        "article_id": f"a{number}",
+        "revision": "r",
+        "title": f"Missed headline {number}",
+        "url": f"https://example.com/missed/{number}",
+        "source": "AP",
+        "severity": "urgent",
+        "rules": ("Tariffs",),
+        "first_seen": datetime(2026, 3, 1, 3, 10, tzinfo=UTC),
+        "last_seen": datetime(2026, 3, 1, 4, 10, tzinfo=UTC),
+    }
+    return Missed(**(fields | changes))
 
 
 def test_alerts_import_no_kafka_and_no_worker() -> None:
@@ -106,6 +126,24 @@ async def test_stdout_tells_a_person_all_that_an_alert_says() -> None:
         "New **tariffs** on",
     ):
         assert part in text
+
+
+async def test_stdout_tells_a_person_of_each_story_in_a_digest() -> None:
+    text = await said(a_digest(missed(1, articles=6), missed(2, severity="info", kind="withdrawn"), severity="urgent"))
+    first, *stories = text.splitlines()
+    assert "URGENT" in first and "trade  digest: 7 articles in 2 stories came." in first
+    assert [line.strip() for line in stories if line.strip()] == [
+        "URGENT  Missed headline 1",
+        "03:10  AP  6 articles  Tariffs  https://example.com/missed/1",
+        "INFO  Missed headline 2",
+        "withdrawn  03:10  AP  Tariffs  https://example.com/missed/2",
+    ]
+
+
+async def test_no_story_in_a_digest_can_reach_the_terminal() -> None:
+    line = missed(title=HOSTILE, url=HOSTILE, source=HOSTILE, severity=HOSTILE, rules=(HOSTILE,), kind=HOSTILE)
+    text = await said(a_digest(line, desk=HOSTILE, severity=HOSTILE))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
 
 
 async def test_stdout_as_json_is_the_record_on_a_line() -> None:
@@ -302,6 +340,30 @@ def test_slack_takes_any_article_within_its_limits_and_without_mentions(title: s
     link = re.compile(r"^<https://e\.com/[^<>|]*\|[^<>]*>$")
     for text in [*texts, *elements, message["text"]]:
         assert link.match(text) or not re.search("[<>]", text)
+        assert not re.search("&(?!amp;|lt;|gt;)", text)
+
+
+def test_a_slack_message_links_each_story_of_a_digest() -> None:
+    message = slack.message(a_digest(missed(1, articles=6), missed(2, url=None)))
+    assert message["text"] == "URGENT trade: 7 articles in 2 stories came."
+    assert [block["type"] for block in message["blocks"]] == ["header", *["section"] * 3]
+    assert [block["text"]["text"] for block in message["blocks"][1:]] == [
+        "7 articles in 2 stories came.",
+        ":warning: <https://example.com/missed/1|Missed headline 1>\n03:10 · AP · 6 articles · Tariffs",
+        ":warning: *Missed headline 2*\n03:10 · AP · Tariffs",
+    ]
+
+
+@given(title=SLACK_TEXT, url=SLACK_TEXT, rules=st.lists(SLACK_TEXT, max_size=4))
+def test_slack_takes_any_digest_within_its_limits_and_without_mentions(title: str, url: str, rules: list[str]) -> None:
+    lines = [missed(n, title=title, url=f"https://e.com/{url}", source=title, rules=tuple(rules)) for n in range(20)]
+    header, *rest = slack.message(a_digest(*lines))["blocks"]
+    assert len(header["text"]["text"]) <= slack.HEADER
+    assert 1 + len(rest) <= 50
+    for block in rest:
+        text = block["text"]["text"]
+        assert 0 < len(text) <= slack.SECTION
+        assert not re.search("[<>]", re.sub(r"^:warning: <https://e\.com/[^<>|]*\|[^<>]*>", "", text))
         assert not re.search("&(?!amp;|lt;|gt;)", text)
 
 

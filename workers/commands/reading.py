@@ -129,11 +129,20 @@ def _said(value: bytes | None) -> str:
         found.get("kind") or found.get("type"),
         found.get("desk"),
         ", ".join(str(rule.get("rule")) for rule in found.get("rules") or () if isinstance(rule, dict)),
-        article.get("title") or str(found.get("text") or found.get("body") or "")[:100],
+        _digest(found) or article.get("title") or str(found.get("text") or found.get("body") or "")[:100],
         article.get("source"),
         article.get("url"),
     ]
     return " | ".join(str(part)[:300] for part in about if part) or json.dumps(found, ensure_ascii=False)[:200]
+
+
+def _digest(alert: dict[str, Any]) -> str | None:
+    """The sentence of a digest, and the headlines that it is about. None for anything else."""
+    snippet, missed = alert.get("snippet"), alert.get("missed")
+    if alert.get("kind") != "digest" or not isinstance(snippet, dict) or not isinstance(missed, list):
+        return None
+    titles = [str(line.get("title") or line.get("article_id")) for line in missed if isinstance(line, dict)]
+    return f"{snippet.get('text')} {'; '.join(titles)}"
 
 
 def dead_letter_entry(message: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Screen:
     def alert(self, alert: Alert, seconds: float | None) -> None:
         """Show an alert; `seconds` from its publication to now."""
         note = "" if seconds is None else f"{seconds:.1f} s"
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or alert.kind == "digest":
             self._line(shown(alert, marks=MARKS, note=note))
             return
         width = min(_WIDEST, self._console.width)
