@@ -19,6 +19,8 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stopping import stopping_by_signal
 from workers.stream import kafka
+from workers.stream.diagnose import REFUSALS, Unreachable, explain
+from workers.stream.session import AFTER_REFUSAL
 from workers.supervisor import follow_supervisor
 
 log = structlog.get_logger()
@@ -36,7 +38,10 @@ async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) 
             stage.away = str(error)
             log.warning("waiting for Kafka", reason=stage.away, retry_in=wait)
         except (KafkaError, TimeoutError, OSError) as error:
-            stage.away = f"the brokers at {settings.brokers} do not answer: {error}"
+            allowed = not isinstance(error, tuple(REFUSALS))
+            stage.away = f"the brokers at {settings.brokers} do not answer: {error}" if allowed else explain(error)
+            if isinstance(error, Unreachable) and error.login:  # accounts are locked that are tried too often
+                wait = max(wait, AFTER_REFUSAL)
             log.warning("brokers_away", brokers=settings.brokers, error=repr(error), retry_in=wait)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), wait)

@@ -33,6 +33,7 @@ from workers.messages import Headers, Record
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stream import kafka
+from workers.stream.diagnose import Reason
 from workers.stream.publisher import Publisher
 
 log = structlog.get_logger()
@@ -100,6 +101,7 @@ class Stage:
         self._generation: int | None = None
         self._moved: dict[int, float] = {}
         self._reached = -math.inf
+        self._why = Reason(producer)
 
     def connect(self) -> None:
         """Hang the stage into the app: its agent, and what is to be done when partitions come and go."""
@@ -264,7 +266,7 @@ class Stage:
             except (Stalled, Mended) as error:
                 self._fail(error)
             except Exception as error:  # whatever it is, it only measures
-                log.warning("not_measured", error=repr(error))
+                log.warning("not_measured", error=repr(error), why=await self._why())
             await asyncio.sleep(MEASURE)
 
     async def _measure_lag(self) -> None:
@@ -285,7 +287,8 @@ class Stage:
         if self._generation is None:
             return "no assignment yet, or its state is being read back"
         if time.monotonic() - self._reached > MEASURE + REACHABLE:
-            return f"the brokers at {self._settings.brokers} do not answer"
+            known = f": {self._why.found}" if self._why.found else ""
+            return f"the brokers at {self._settings.brokers} do not answer{known}"
         return self.unequal
 
     async def drain(self) -> None:

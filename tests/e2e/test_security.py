@@ -128,8 +128,17 @@ async def test_all_workers_go_on_when_the_password_changes_and_show_it_nowhere(
     assert b"mine number 2" in shown_by_tail
 
 
-@pytest.mark.timeout(120)
-async def test_a_worker_waits_for_the_right_password_and_says_so(
+async def says(worker: WorkerProcess, reason: str) -> None:
+    """Until a worker is alive, and not ready for this reason."""
+    await asyncio.to_thread(worker.wait_up)
+    async with asyncio.timeout(40):
+        while reason not in answer(worker, "readyz"):  # noqa: ASYNC110 - no event is made of it
+            await asyncio.sleep(0.2)
+    assert answer(worker, "livez") == "ok\n"
+
+
+@pytest.mark.timeout(180)
+async def test_workers_wait_until_they_are_known_and_allowed_and_say_so(
     secured_kafka: Secured, prefix: str, tmp_path: Path
 ) -> None:
     user, password = f"{prefix}-user", tmp_path / "password"
@@ -137,25 +146,23 @@ async def test_a_worker_waits_for_the_right_password_and_says_so(
 
     def prepare() -> None:
         secured_kafka.set_password(user, "right")
-        secured_kafka.allow_all(user)
+        secured_kafka.allow(user, "ALL", topic=prefix, prefixed=True)
 
     await asyncio.to_thread(prepare)
     await secured_kafka.cluster.create_topics(prefix)
     env = by_password(secured_kafka, user, password, "SCRAM-SHA-256") | {"WIREWATCH_MODEL": "none"}
+    env["WIREWATCH_DELIVER__ROUTE"] = json.dumps([{"name": "out", "sink": {"kind": "stdout"}}])
     with Workers(secured_kafka.sasl_ssl, prefix, tmp_path, env) as workers:
-        waiting = workers.start("enrich", "--processes", "1") + workers.start("alert")
+        waiting = workers.start("enrich", "--processes", "1") + workers.start("alert") + workers.start("deliver")
         for worker in waiting:
-            await asyncio.to_thread(worker.wait_up)
-            async with asyncio.timeout(30):
-                while "wrong user or password" not in answer(worker, "readyz"):  # noqa: ASYNC110 - no event is made of it
-                    await asyncio.sleep(0.2)
-            assert answer(worker, "livez") == "ok\n"
+            await says(worker, f"wrong user or password for the user {user}")
         password.write_text("right")
         for worker in waiting:
+            await says(worker, "do not allow us the consumer group")
+        await asyncio.to_thread(secured_kafka.allow, user, "READ", group=prefix, prefixed=True)
+        for worker in waiting:
             await asyncio.to_thread(worker.wait_ready)
-        logs = "".join(worker.log.read_text() for worker in waiting)
-    assert f"wrong user or password for the user {user}" in logs
-    assert "marked" not in logs
+        assert "marked" not in "".join(worker.log.read_text() for worker in waiting)
 
 
 def test_a_command_says_why_it_is_not_let_in(secured_kafka: Secured, prefix: str, tmp_path: Path) -> None:

@@ -80,19 +80,22 @@ def _inner(client: Any) -> Client | None:
 
 
 class Reason:
-    """Why a client that was in has no answer any more: looked into at most every `AGAIN` seconds."""
+    """Why a client that was in has no answer any more: looked into at most every `AGAIN` seconds.
+
+    `found` is what the last look found. Called, it raises nothing.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._looked = -AGAIN
-        self._found: str | None = None
+        self.found: str | None = None
 
     async def __call__(self) -> str | None:
         if time.monotonic() - self._looked >= AGAIN:
-            found = await of(self._client)
+            inner = _inner(self._client)
+            self.found = await diagnose(inner.settings) if inner else None
             self._looked = time.monotonic()
-            self._found = str(found) if found else None
-        return self._found
+        return self.found
 
 
 async def _look(settings: Settings) -> Unreachable | None:
@@ -257,8 +260,8 @@ def explain(error: BaseException) -> str:
     """What a client's error means. To be known and to be allowed are two things: a refusal says what is not allowed."""
     for kind, what in REFUSALS.items():
         if isinstance(error, kind):
-            named = f" {_named(error)}" if _named(error) else ""
-            return f"known, but not allowed to use the {what}{named}: the cluster's ACLs have to allow it to our user"
+            named = f" ({_named(error)})" if _named(error) else ""
+            return f"the brokers know us and do not allow us {what}{named}: see wirewatch topics list --acls"
     return str(error) or type(error).__name__
 
 
@@ -269,8 +272,9 @@ def _named(error: BaseException) -> str:
 
 
 REFUSALS = {
-    TopicAuthorizationFailedError: "topic",
-    GroupAuthorizationFailedError: "consumer group",
-    TransactionalIdAuthorizationFailed: "transactional id",
-    ClusterAuthorizationFailedError: "cluster so",
+    TopicAuthorizationFailedError: "the topic",
+    GroupAuthorizationFailedError: "the consumer group",
+    TransactionalIdAuthorizationFailed: "the transactional id",
+    # Also what a producer is told that may write to no topic.
+    ClusterAuthorizationFailedError: "what we asked of the cluster, or to write at all",
 }

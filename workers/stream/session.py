@@ -73,8 +73,10 @@ async def probe(
     while True:
         try:
             assigned = consumer.assignment()
-            ends = await asyncio.wait_for(consumer.end_offsets(assigned), PROBE_TIMEOUT) if assigned else {}
-            await asyncio.wait_for(producer.client.fetch_all_metadata(), PROBE_TIMEOUT)
+            # Not by `wait_for`: Python 3.11's keeps a cancellation to itself that comes together with an answer.
+            async with asyncio.timeout(2 * PROBE_TIMEOUT):
+                ends = await consumer.end_offsets(assigned) if assigned else {}
+                await producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError) as error:
             away(f"no answer from the brokers: {await why() or repr(error)}")
         else:
