@@ -13,7 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.alert_stage import publish
 from tests.demo_process import COMMAND
+from tests.hit_logs import hit
 from tests.kafka.certificates import Authority
 from tests.kafka.oauth import endpoint
 from tests.kafka.secured import PLAIN_PASSWORD, PLAIN_USER, Secured
@@ -100,11 +102,11 @@ async def test_all_workers_go_on_when_the_password_changes_and_show_it_nowhere(
         "WIREWATCH_KAFKA__SESSION_TIMEOUT": "6",
         "WIREWATCH_DELIVER__ROUTE": json.dumps(route),
     }
-    publish = ("publish", "-", "--topic", f"{prefix}.raw")
+    send = ("publish", "-", "--topic", f"{prefix}.raw")
     with Workers(secured_kafka.sasl_ssl, prefix, tmp_path, env) as workers:
         enrich = ("--model", "none", "--watchlist", str(watchlist), "--processes", "1")
         all_of_them = workers.start("enrich", *enrich) + workers.start("alert") + workers.start("deliver")
-        await asyncio.to_thread(run_command, *publish, env=desk, data=article(1))
+        await asyncio.to_thread(run_command, *send, env=desk, data=article(1))
         await count(secured_kafka, copy, 1)
 
         await asyncio.to_thread(secured_kafka.set_password, user, "marked-two")
@@ -112,7 +114,7 @@ async def test_all_workers_go_on_when_the_password_changes_and_show_it_nowhere(
         broker = secured_kafka.cluster.brokers[0]
         await asyncio.to_thread(broker.stop)  # whoever is in stays in, until the connection ends
         await asyncio.to_thread(broker.start)
-        await asyncio.to_thread(run_command, *publish, env=desk, data=article(2))
+        await asyncio.to_thread(run_command, *send, env=desk, data=article(2))
         await count(secured_kafka, copy, 2)
 
         for worker in all_of_them:
@@ -126,6 +128,33 @@ async def test_all_workers_go_on_when_the_password_changes_and_show_it_nowhere(
     assert "marked" not in logs
     shown_by_tail = await asyncio.to_thread(run_command, "tail", copy, "--once", env=desk)
     assert b"mine number 2" in shown_by_tail
+
+
+@pytest.mark.timeout(180)
+async def test_alerts_by_a_client_certificate_that_is_replaced(
+    secured_kafka: Secured, prefix: str, tmp_path: Path
+) -> None:
+    first, second = f"{prefix}-first", f"{prefix}-second"
+    topics = await secured_kafka.cluster.create_topics(prefix, 1)
+    await asyncio.to_thread(secured_kafka.allow_all, first)
+    env = by_certificate(secured_kafka, first) | {"WIREWATCH_KAFKA__SESSION_TIMEOUT": "6"}
+    with Workers(secured_kafka.ssl, prefix, tmp_path, env) as workers:
+        (alert,) = workers.start("alert")
+        await publish(secured_kafka.bootstrap, topics["hits"], [(0, hit(article="a1", title="One", at=0))])
+        await count(secured_kafka, topics["alerts"], 1)
+
+        def replace() -> None:
+            secured_kafka.authority.issue(second, file=first)
+            secured_kafka.allow_all(second)
+            secured_kafka.remove(first)
+            secured_kafka.cluster.brokers[0].stop()
+            secured_kafka.cluster.brokers[0].start()
+
+        await asyncio.to_thread(replace)
+        await publish(secured_kafka.bootstrap, topics["hits"], [(0, hit(desk="other", article="a2", at=1))])
+        await count(secured_kafka, topics["alerts"], 2)
+        assert alert.stop() == 0
+    assert "credentials read anew" in alert.log.read_text()
 
 
 async def says(worker: WorkerProcess, reason: str) -> None:

@@ -69,7 +69,8 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
     """The client inside aiokafka's consumer, producer or admin client: see `follow`.
 
     Each connection is opened with the credentials of that moment, and after a login that was refused the next is
-    not tried at once, unless the password has changed.
+    not tried at once, unless the password has changed. aiokafka does not log in again on an open connection: where
+    the broker asks for that (`connections.max.reauth.ms`), it ends the connection, and the next one is opened.
     """
 
     settings: Settings
