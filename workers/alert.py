@@ -19,7 +19,7 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stopping import stopping_by_signal
 from workers.stream import kafka
-from workers.stream.diagnose import REFUSALS, Unreachable, explain
+from workers.stream.diagnose import Unreachable, explain
 from workers.stream.session import AFTER_REFUSAL
 from workers.supervisor import follow_supervisor
 
@@ -30,6 +30,7 @@ async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) 
     """Wait until brokers answer, and have and allow all that the fold needs."""
     wait = RETRY_MIN
     while not stopping.is_set():
+        least = 0.0
         try:
             (await permits.look(settings, "alert")).require()
             stage.away = None
@@ -38,13 +39,11 @@ async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) 
             stage.away = str(error)
             log.warning("waiting for Kafka", reason=stage.away, retry_in=wait)
         except (KafkaError, TimeoutError, OSError) as error:
-            allowed = not isinstance(error, tuple(REFUSALS))
-            stage.away = f"the brokers at {settings.brokers} do not answer: {error}" if allowed else explain(error)
-            if isinstance(error, Unreachable) and error.login:  # accounts are locked that are tried too often
-                wait = max(wait, AFTER_REFUSAL)
+            stage.away = f"the brokers at {settings.brokers} do not answer: {explain(error)}"
+            least = AFTER_REFUSAL if isinstance(error, Unreachable) and error.login else 0.0
             log.warning("brokers_away", brokers=settings.brokers, error=repr(error), retry_in=wait)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), wait)
+            await asyncio.wait_for(stopping.wait(), max(wait, least))
         wait = min(RETRY_MAX, wait * 2)
 
 

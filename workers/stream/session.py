@@ -47,14 +47,14 @@ async def keep_running(
             return
         except (KafkaError, TransientError, OSError) as error:
             reason = explain(error)
-            if isinstance(error, Unreachable) and error.login:
-                delay = max(delay, AFTER_REFUSAL)
+            least = AFTER_REFUSAL if isinstance(error, Unreachable) and error.login else 0.0
         if clock() - started > _FORGIVEN_AFTER:
             delay = FIRST_DELAY
-        log.warning("waiting for Kafka", reason=reason, seconds=round(delay, 1))
+        pause = max(delay, least)
+        log.warning("waiting for Kafka", reason=reason, seconds=round(pause, 1))
         waiting(reason)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), delay * random.uniform(0.8, 1.2))
+            await asyncio.wait_for(stopping.wait(), pause * random.uniform(0.8, 1.2))
         delay = min(LONGEST_DELAY, delay * 2)
 
 
