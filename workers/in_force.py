@@ -66,7 +66,8 @@ class InForce:
 
     async def settled(self, stop: asyncio.Event) -> bool:
         """Waits until the topic was read to its end, and has files and topic together in force; False where `stop`
-        came first. Raises WatchlistError where the two are at odds, or hold nothing though they should."""
+        came first. Raises WatchlistError where the two are at odds, or hold nothing though they should, and what ended
+        the reading of the topic."""
         if self._settled:
             return True
         if self._settings.enrich.watchlists_topic:
@@ -76,6 +77,8 @@ class InForce:
                 task.cancel()
             if not self._topic.read.is_set():
                 return False
+        if self._topic.failed is not None:
+            raise self._topic.failed
         before = self.current
         self._combine()
         if not self.current and self._settings.watchlists:
@@ -94,14 +97,14 @@ class InForce:
         """A new set of files, or of the topic: in force from now on, unless the two are at odds."""
         if not self._settled:
             return
-        before = self.current
+        before, origins = self.current, self.origins
         try:
             self._combine()
         except WatchlistError as error:
             log.warning("watchlists.refused", problems=list(map(str, error.problems)), kept=revision(before))
             self._on_error(str(error))
             return
-        if revision(self.current) != revision(before):
+        if (revision(self.current), self.origins) != (revision(before), origins):
             self._on_change(self.current, desks(before) - desks(self.current))
 
     def _combine(self) -> None:

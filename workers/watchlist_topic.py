@@ -16,6 +16,9 @@ from workers.stream.session import keep_running
 
 LOOK_AGAIN = 10.0
 """Seconds between looks for a topic that is not there."""
+QUIET = 0.05
+LINGER = 0.5
+"""Seconds without a record after which a push is taken for finished; and for how long at most that is waited for."""
 _FETCH_WAIT = 0.5
 _SHOWN = 5
 
@@ -52,6 +55,7 @@ class WatchlistTopic:
     ) -> None:
         self.current: dict[str, Placed] = {}
         self.read = asyncio.Event()
+        self.failed: Exception | None = None
         self.waiting: str | None = "the watchlists' topic was not read yet"
         self._settings = settings
         self._on_change = on_change
@@ -65,13 +69,21 @@ class WatchlistTopic:
         self._said: dict[str, str] = {}
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Reads the topic, and on for ever, until `stop` is set. No failure of Kafka's ends it."""
+        """Reads the topic, and on for ever, until `stop` is set. No failure of Kafka's ends it.
+
+        What no waiting mends comes out, and is in `failed`, for whoever waits for `read`.
+        """
 
         async def session() -> None:
             if await self._there(stop):
                 await self._session(stop)
 
-        await keep_running(session, stopping=stop, waiting=self._wait)
+        try:
+            await keep_running(session, stopping=stop, waiting=self._wait)
+        except Exception as error:
+            self.failed = error
+            self.read.set()
+            raise
 
     def _wait(self, reason: str) -> None:
         self.waiting = reason
@@ -108,32 +120,42 @@ class WatchlistTopic:
             end = (await consumer.end_offsets([tp]))[tp]
             await consumer.seek_to_beginning(tp)
             self._remade = self._gone or end < self._position
-            self._gone = False
             await self._read(consumer, end, stop)
 
     async def _read(self, consumer: Any, end: int, stop: asyncio.Event) -> None:
         tp = self._partition
         pushed = PushedLog(f"{tp.topic}/{tp.partition}")
-        first = True
+        clock = asyncio.get_running_loop().time
+        first, since = True, clock()
         while not stop.is_set():
-            for record in await self._fetched(consumer):
+            records = await self._fetched(consumer, QUIET if pushed.changed else _FETCH_WAIT)
+            since = since if pushed.changed else clock()
+            for record in records:
                 pushed.take(record.offset, record.timestamp, record.key, record.value)
                 self._control(record.key, record.value)
-            if not consumer.partitions_for_topic(tp.topic):
-                self._gone = True
-                raise TransientError(f"the watchlists' topic {tp.topic} is gone")
+            self._check_there(consumer)
             position = await consumer.position(tp)
             if position < max(end, consumer.highwater(tp) or 0):
                 continue  # what follows may be the other half
             self._position = position
-            if first or pushed.changed:
-                await self._apply(pushed, {*pushed.ids, *self.current} if first else pushed.changed)
+            # Every set costs each process of the pool a load: what is pushed at once is taken at once.
+            if first:
+                await self._apply(pushed, {*pushed.ids, *self.current})
+                self._gone = False
+            elif pushed.changed and (not records or clock() - since > LINGER):
+                await self._apply(pushed, pushed.changed)
             first, self.waiting = False, None
             self.read.set()
 
-    async def _fetched(self, consumer: Any) -> list[Any]:
+    def _check_there(self, consumer: Any) -> None:
+        """Raises TransientError for a topic that was deleted: the client would ask for it for ever."""
+        if not consumer.partitions_for_topic(self._topic):
+            self._gone = True
+            raise TransientError(f"the watchlists' topic {self._topic} is gone")
+
+    async def _fetched(self, consumer: Any, seconds: float) -> list[Any]:
         try:
-            fetched = await consumer.getmany(self._partition, timeout_ms=int(_FETCH_WAIT * 1000))
+            fetched = await consumer.getmany(self._partition, timeout_ms=int(seconds * 1000))
         except UnicodeDecodeError:
             lenient.install()
             raise TransientError("a header's name is no UTF-8: parsing leniently from now on") from None

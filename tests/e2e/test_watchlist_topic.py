@@ -391,3 +391,17 @@ async def test_the_shipped_watchlists_are_in_force_while_there_is_no_other(
         assert both.ids == ["w"]
     async with together(settings) as later:  # a start is no closing
         assert later.changes.get_nowait() == ([watchlist("w", "one1").version], frozenset())
+
+
+async def test_many_that_are_pushed_at_once_are_few_sets(kafka: Cluster, prefix: str) -> None:
+    await kafka.create_topics(prefix, 1)
+    settings = settings_of(kafka, prefix)
+    many = [watchlist(f"w{number}", f"term{number}") for number in range(60)]
+    async with following(settings) as follower:
+        started = time.monotonic()
+        await push(settings, *many)
+        pushing_took = time.monotonic() - started
+        await condition(lambda: len(follower.current) == 60)
+        # Every set is a load for each process of the pool, which keeps but so many for what is on its way.
+        assert follower.sets.qsize() <= 4 + pushing_took / watchlist_topic.QUIET / 2
+        print(f"\n60 pushes in {pushing_took:.1f} s: {follower.sets.qsize()} sets")

@@ -105,3 +105,11 @@ def test_a_rule_that_is_too_large_is_named_before_anything_is_sent(wirewatch: Sh
     assert "rule/w/large/" in done.stderr
     assert "max.message.bytes" in done.stderr
     assert wirewatch("watchlists", "list", "--json").stdout == ""
+
+
+def test_options_that_no_client_takes_end_a_worker_at_once(wirewatch: Shell, tmp_path: Path) -> None:
+    wirewatch("topics", "create", "--partitions", "1")
+    config = tmp_path / "wirewatch.toml"
+    config.write_text("[kafka.consumer]\nfetch_max_weight_ms = 5\n")
+    done = wirewatch("enrich", "--config", str(config), "--processes", "1", fails=CONFIGURATION)
+    assert "fetch_max_weight_ms" in done.stderr

@@ -46,10 +46,14 @@ class Topic:
     async def read(self, end: int | None = None) -> None:
         """Read on, to the offset `end` or to what is the end now. Raises KafkaError, TimeoutError."""
         tp = TopicPartition(self.name, 0)
-        async with asyncio.timeout(PATIENCE):
+        clock, patience = asyncio.get_running_loop().time, self._settings.kafka.request_timeout
+        async with asyncio.timeout(patience) as limit:
             end = (await self._consumer.end_offsets([tp]))[tp] if end is None else end
             while await self._consumer.position(tp) < end:
-                for record in (await self._consumer.getmany(tp, timeout_ms=200)).get(tp, ()):
+                records = (await self._consumer.getmany(tp, timeout_ms=200)).get(tp, ())
+                if records:
+                    limit.reschedule(clock() + patience)
+                for record in records:
                     self.log.take(record.offset, record.timestamp, record.key, record.value)
                     self._timestamp = record.timestamp
 

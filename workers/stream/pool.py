@@ -97,6 +97,7 @@ class Pool:
 
     def use_watchlists(self, data: bytes, revision: str) -> None:
         """Have `revision` at hand for tasks that name it. A few earlier ones stay, for tasks on their way."""
+        self._watchlists.pop(revision, None)  # one that comes back is the latest again
         self._watchlists[revision] = data
         for old in list(self._watchlists)[:-_REVISIONS]:
             del self._watchlists[old]
