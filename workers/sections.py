@@ -16,6 +16,13 @@ NAME = r"^[A-Za-z0-9._-]{1,249}$"
 """Of a topic or a consumer group, as Kafka takes it."""
 _PLAIN = re.compile(NAME)
 
+_OURS = {
+    "auto_offset_reset": "where a new group begins is said by start, and nothing is ever skipped later",
+    "enable_auto_commit": "an offset is committed when its outputs are acknowledged",
+    "group_id": "groups are named by group and [groups]",
+}
+"""Options of the client that would break what is promised."""
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +37,13 @@ class Kafka(Section):
     client: dict[str, Any] = {}
     consumer: dict[str, Any] = {}
     producer: dict[str, Any] = {}
+
+    @field_validator("client", "consumer")
+    @classmethod
+    def _keeps_promises(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in _OURS.keys() & options.keys():
+            raise ValueError(f"{name}: expected no such option: {_OURS[name]}")
+        return options
 
 
 class Brake(Section):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from tests.e2e.test_start import read, send
 from tests.kafka.broker import Cluster
 from tests.reading_loop import Reader, reading
+from tests.worker_processes import Workers, until
 from workers.messages import Record, Result
 
 pytestmark = pytest.mark.kafka
@@ -131,6 +133,22 @@ async def test_a_place_past_the_end_is_given_up_for_good(kafka: Cluster, prefix:
     await send(kafka.bootstrap, tp.topic, [b"%d" % n for n in range(1, 10)])
     async with reading(kafka.bootstrap, prefix) as reader:
         await reader.until(read(*[b"%d" % n for n in range(10)]))
+
+
+@pytest.mark.timeout(120)
+async def test_deliver_counts_what_retention_took_and_goes_on(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    tp = TopicPartition((await kafka.create_topics(prefix, 1))["alerts"], 0)
+    await send(kafka.bootstrap, tp.topic, [b"no alert"] * 5)
+    await commit(kafka.bootstrap, f"{prefix}-deliver-out", tp, 1)
+    await delete_before(kafka.bootstrap, tp, 3)
+    env = {"WIREWATCH_DELIVER__ROUTE": '[{"name": "out", "sink": {"kind": "stdout"}}]'}
+    with Workers(kafka.bootstrap, prefix, tmp_path, env) as workers:
+        (worker,) = workers.start("deliver")
+        await asyncio.to_thread(worker.wait_ready)
+        await until(lambda: worker.total("wirewatch_dead_letters_total") == 2)
+        assert worker.total("wirewatch_out_of_range_total") == 1
+        assert worker.total("wirewatch_skipped_records_total") == 2
+        assert worker.stop() == 0
 
 
 async def commit(bootstrap: str, group: str, tp: TopicPartition, offset: int) -> None:

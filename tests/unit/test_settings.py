@@ -168,3 +168,14 @@ def test_what_is_wrong_with_an_input_is_said_by_its_line(folder: Path) -> None:
     (folder / "wirewatch.toml").write_text('[[input]]\ntopics = ["a"]\n\n[input.map]\nheadline = ["x"]\n')
     with pytest.raises(ConfigError, match=r"wirewatch.toml:\d+: input.0.map: headline: no such field"):
         load()
+
+
+@pytest.mark.parametrize("option", [{"auto_offset_reset": "latest"}, {"enable_auto_commit": True}, {"group_id": "x"}])
+def test_options_of_the_client_cannot_break_what_is_promised(folder: Path, option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"consumer.*{next(iter(option))}"):
+        load(kafka={"consumer": option})
+
+
+def test_a_brake_that_could_never_be_put_on(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"brake.*minimum: expected at most window"):
+        load(enrich={"brake": {"window": 10, "minimum": 20}})

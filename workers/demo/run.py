@@ -141,6 +141,8 @@ def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
         "LOG_FORMAT": "text",
         "DELIVER__ROUTE": json.dumps([route]),
         "ENRICH__PROCESSES": str(settings.enrich.processes or max(1, min(4, (os.cpu_count() or 1) // 2))),
+        "START": "earliest",
+        "ENRICH__BRAKE__ENABLED": "false",  # a file that is bad through and through is shown as such
         "ENRICH__COMMIT_INTERVAL": "0.2",
         "DELIVER__COMMIT_INTERVAL": "0.2",
     }
