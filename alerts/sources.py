@@ -91,9 +91,11 @@ class Sources:
     def find(self, *, source: str | None, url: str | None) -> Source | None:
         """The source that an article belongs to; None for a stranger.
 
-        A name decides before a host does, and the longest listed host before a shorter one.
+        A name decides before a host does, and the longest listed host before a shorter one. A host as an article's
+        source is a name.
         """
-        found = self._by_name.get(_folded(source)) if source else None
+        name = _folded(source) if source else ""
+        found = self._by_name.get(name) or self._by_host.get(name.removeprefix("www."))
         return found or (self._at(host_of(url)) if url and self._by_host else None)
 
     def _at(self, host: str) -> Source | None:

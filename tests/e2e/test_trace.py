@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from alerts import bundle
+from alerts.engine import fold
+from alerts.watchlist import Rule, Watchlist
 from tests.demo_process import COMMAND, eventually
 from tests.kafka.broker import Cluster, free_ports
+from tests.kafka.secured import Secured
 from tests.worker_processes import WorkerProcess, Workers
+from topics.codec import decode_hit, encode
+from workers.article.options import Options
+from workers.article.pipeline import Pipeline
+from workers.messages import Record
+from workers.rights import rights
 from workers.sections import Deliver
+from workers.sections import Kafka as KafkaSection
 from workers.settings import Settings, load
 from workers.stream import kafka as kafka_clients
 from workers.tracing.found import Met, Trace, Way
@@ -310,3 +321,50 @@ def test_people_and_programs_are_told_and_the_exit_code_says_whether_it_came(sys
     assert "never: it never came" in never.stdout
     assert json.loads(system.run("trace", "never", "--json").stdout)["searched"]
     assert system.run("trace", "first", "--since", "soon").returncode == 2
+
+
+async def test_the_rights_of_trace_are_enough_for_it(secured_kafka: Secured, prefix: str) -> None:
+    """And an unknown route's group, which it may not look at, is said to be one."""
+    await secured_kafka.cluster.create_topics(prefix, partitions=2)
+    routes = [{"name": name, "sink": {"kind": "stdout"}} for name in ("mine", "forbidden")]
+    settings = Settings(
+        brokers=secured_kafka.sasl_ssl,
+        prefix=prefix,
+        group=prefix,
+        kafka=KafkaSection.model_validate({"security": _login(secured_kafka)}),
+        deliver=Deliver.model_validate({"route": routes}),
+    )
+    secured_kafka.set_password("tracer", "secret")
+    for right in rights(settings, "trace"):
+        if not right.name.endswith("forbidden"):
+            secured_kafka.allow("tracer", *map(str.upper, right.operations), **{right.kind: right.name})
+    await _as_if_alerted(secured_kafka.bootstrap, settings)
+    (way,) = (await trace(settings, "a-1", since=None, progress=lambda *_: None)).ways
+    (met,) = way.hits
+    assert met.outcome == "alerted"
+    assert [(delivery.route, delivery.state) for delivery in met.alerts[0].deliveries] == [
+        ("mine", "waiting"),
+        ("forbidden", "unknown"),
+    ]
+    assert "Describe" in (met.alerts[0].deliveries[1].reason or "")
+    assert not (await trace(settings, "never", since=None, progress=lambda *_: None)).ways
+
+
+def _login(secured: Secured) -> dict[str, str]:
+    return {"mechanism": "SCRAM-SHA-512", "username": "tracer", "password": "secret", "ca": str(secured.ca)}
+
+
+async def _as_if_alerted(bootstrap: str, settings: Settings) -> None:
+    """What the workers would leave behind of an article that met one rule."""
+    pipeline = Pipeline(Options())
+    rule = Rule(id="taiwan", terms=("Taiwan",))
+    pipeline.use_watchlists(bundle.encode((Watchlist(id="w", desk="trade", rules=(rule,)),)))
+    record = Record(settings.topic("raw"), 0, 0, 1_795_608_000_000, None, b'{"id": "a-1", "body": "Taiwan"}')
+    (result,) = pipeline([record])
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for output in (*result.first, *result.then):
+            await producer.send_and_wait(settings.topic(output.role), output.value, key=output.key, partition=0)
+        hit = decode_hit(result.first[0].value)
+        origin = ("wirewatch.hit", f"{settings.topic('hits')}/0/0".encode())
+        for alert in fold([hit]):
+            await producer.send_and_wait(settings.topic("alerts"), encode(alert), partition=0, headers=[origin])

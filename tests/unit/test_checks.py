@@ -1,6 +1,7 @@
 """What `wirewatch check` makes of a cluster."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -158,3 +159,23 @@ async def test_no_route_is_a_warning_and_a_wrong_one_says_why() -> None:
     assert await route_levels() == [("warning", None)]
     broken = Route(name="x", sink=Sink.model_validate({"kind": "webhook"}))
     assert await route_levels(broken) == [("wrong", "x")]
+
+
+def test_a_list_of_sources_is_checked_where_there_is_one(tmp_path: Path) -> None:
+    assert list(local.sources(Settings())) == []
+    path = tmp_path / "sources.yaml"
+    path.write_text("sources:\n  - {id: wire, expect_every: 15m}\n  - {id: other}\n")
+    (fine,) = local.sources(Settings(sources_file=path))
+    assert (fine.level, fine.message) == ("fine", "2 listed, 1 expected")
+    path.write_text("sources:\n  - {id: wire, expect: 15m}\n")
+    (wrong,) = local.sources(Settings(sources_file=path))
+    assert (wrong.level, wrong.subject) == ("wrong", f"{path}:2")
+    assert "sources[0].expect: expected “expect_every”" in wrong.message
+
+
+def test_a_pool_that_memory_cannot_hold_is_a_warning() -> None:
+    (chosen,) = local.pool(Settings(enrich=Enrich(processes=1)))
+    assert "1 process, enrich.processes" in chosen.message or chosen.level == "warning"
+    (many,) = local.pool(Settings(enrich=Enrich(processes=100_000)))
+    assert many.level == "warning"
+    assert "enrich.processes" in many.message

@@ -96,6 +96,13 @@ async def test_a_step_that_cannot_be_made_is_said_at_the_start() -> None:
     pool.close()
 
 
+def test_a_pool_can_be_closed_before_its_processes_have_started() -> None:
+    """As it is when the watchlists turn out to be wrong."""
+    pool = Pool(HarmfulStep, processes=2, time_budget=5, memory_limit=0, recycle_after=10)
+    pool.close()
+    assert not [process for process in multiprocessing.active_children() if process.is_alive()]
+
+
 async def test_the_pool_shows_that_it_gets_on_while_texts_hang(pool: Pool) -> None:
     """The watchdog must not take a batch that is tried one by one for a standstill."""
     begun = pool.active_at

@@ -138,6 +138,7 @@ def test_all_problems_are_raised_together(tmp_path: Path) -> None:
         ("wire", None, "wire"),
         (" WIRE ", None, "wire"),
         ("the wire uk", None, "wire"),
+        ("www.Wire.example", "https://daily.example/a", "wire"),
         ("TW", "https://daily.example/a", "wire"),
         (None, "https://wire.example/a", "wire"),
         (None, "http://WWW.Daily.Example:8080/a?x=1", "daily"),

@@ -16,6 +16,7 @@ from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snipp
 from workers.checks.finding import Finding, fine, warning, wrong
 from workers.sections import Route
 from workers.settings import Settings
+from workers.stream.sizing import pool_size
 
 CONNECT_TIMEOUT = 5.0
 """For a webhook's host, in seconds."""
@@ -70,6 +71,18 @@ def watchlists(settings: Settings) -> Iterator[Finding]:
         yield fine("watchlists", f"{len(loaded)} in files, {rules} rules, for the desks {', '.join(desks)}")
     else:
         yield warning("watchlists", "none in files")
+
+
+def pool(settings: Settings) -> Iterator[Finding]:
+    """How many processes enrich would work with here, and whether memory holds them."""
+    size = pool_size()
+    chosen = settings.enrich.processes or size.processes
+    why = "enrich.processes" if settings.enrich.processes else f"by {size.decided_by.replace('_', ' ')}"
+    problem = size.problem(chosen)
+    if problem is None:
+        yield fine("pool", f"{chosen} process{'es' if chosen > 1 else ''}, {why}")
+    else:
+        yield warning("pool", problem, remedy="more memory, or enrich.processes")
 
 
 def sources(settings: Settings) -> Iterator[Finding]:

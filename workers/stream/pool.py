@@ -170,7 +170,7 @@ class _Keeper:
     def close(self) -> None:
         self._closing = True
         process = getattr(self, "_process", None)
-        if process is not None:
+        if process is not None and process.pid is not None:  # or it sees for itself, once it has started
             process.kill()
         self._thread.join(timeout=5)
 
@@ -250,6 +250,8 @@ class _Keeper:
                 target=serve, args=(theirs, self._build, self._memory_limit, os.getpid()), daemon=True
             )
             self._process.start()
+            if self._closing:
+                self._process.kill()
             theirs.close()
             self._revision = None
             self._served = 0
