@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
 from tests.kafka.broker import free_ports
 from tests.kafka.certificates import Authority, Pair
@@ -15,7 +16,7 @@ from workers.sections import Kafka
 from workers.settings import Settings
 from workers.stream import diagnose as diagnosis
 from workers.stream import listener
-from workers.stream.diagnose import diagnose
+from workers.stream.diagnose import Unreachable, diagnose, explain
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
@@ -126,3 +127,47 @@ async def test_what_cannot_be_read_is_said_like_the_rest(tmp_path: Path) -> None
     assert found is not None
     assert "kafka.security.ca" in found
     assert "none.pem" in found
+
+
+async def test_brokers_that_are_named_and_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: dict[str, Any] = {
+        "outside:9092": [("inside", 9092), ("inside-2", 9092)],
+        "inside:9092": Unreachable("inside:9092: the name inside does not resolve"),
+        "inside-2:9092": Unreachable("inside-2:9092: the name inside-2 does not resolve"),
+    }
+
+    async def asked(way: diagnosis.Way) -> Any:
+        return answers[way.place]
+
+    monkeypatch.setattr(diagnosis, "_brokers", asked)
+    found = str(await diagnose(settings(9092, host="outside")))
+    assert found.startswith("outside:9092: answers, but not the brokers that it names")
+    assert "advertised.listeners" in found
+    assert "inside:9092: the name inside does not resolve" in found
+    answers["inside-2:9092"] = [("inside-2", 9092)]
+    assert await diagnose(settings(9092, host="outside")) is None
+
+
+async def test_of_several_brokers_one_that_lets_us_in_is_enough_and_a_sure_cause_says_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: dict[str, Any] = {
+        "a:1": Unreachable("a:1: no answer", sure=False),
+        "b:2": Unreachable("b:2: wrong user or password", login=True),
+        "c:3": [("c", 3)],
+    }
+
+    async def asked(way: diagnosis.Way) -> Any:
+        return answers[way.place]
+
+    monkeypatch.setattr(diagnosis, "_brokers", asked)
+    assert await diagnose(Settings(brokers="a:1,b:2")) == "b:2: wrong user or password"
+    assert await diagnose(Settings(brokers="a:1,b:2,c:3")) is None
+
+
+def test_to_be_known_and_to_be_allowed_are_two_things() -> None:
+    assert explain(TopicAuthorizationFailedError("news.raw")).startswith(
+        "the brokers know us and do not allow us the topic (news.raw)"
+    )
+    assert "the consumer group (g)" in explain(GroupAuthorizationFailedError("g"))
+    assert explain(KafkaError()) == "KafkaError"
