@@ -15,7 +15,7 @@ from tests.kafka.broker import Cluster
 from tests.kafka_reading import whole_topic
 from tests.producers import ARTICLE_SCHEMA, avro, debezium, framed, row
 from tests.schema_registry import SchemaRegistry
-from tests.worker_processes import WorkerProcess, Workers
+from tests.worker_processes import WorkerProcess, Workers, run_command
 from topics.codec import decode_enriched
 from workers.dead_letters import PREFIX
 
@@ -113,3 +113,56 @@ async def test_a_registry_that_is_away_is_waited_for_and_nothing_is_a_dead_lette
     (letter,) = await whole_topic(kafka.bootstrap, names["dead-letters"])
     assert letter.value == framed(43, b"what nobody registered")
     assert f"the registry at {registry.url} has no schema 43" in dict(letter.headers)[f"{PREFIX}message"].decode()
+
+
+SAMPLED = """
+model = "none"
+
+[kafka]
+request_timeout = 5
+
+[enrich]
+processes = 1
+
+[[input]]
+topics = ["{prefix}-cms"]
+map = {{title = "meta.headline", body = ["content.html", "content.text"], url = "meta.link", published_at = "pubDate"}}
+dates = ["%d.%m.%Y %H:%M"]
+timezone = "Europe/Berlin"
+
+[[input]]
+topics = ["{prefix}-avro"]
+format = "avro"
+registry = {{url = "{url}"}}
+"""
+
+
+@pytest.mark.timeout(240)
+async def test_a_sample_tells_how_a_topic_is_read(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    registry = SchemaRegistry()
+    config = tmp_path / "wirewatch.toml"
+    config.write_text(SAMPLED.format(prefix=prefix, url=registry.url))
+    flags = ("annotate", "--brokers", kafka.bootstrap, "--config", str(config))
+    topic, framed_topic = f"{prefix}-cms", f"{prefix}-avro"
+    await kafka.create_topic(topic, partitions=3)
+    await kafka.create_topic(framed_topic)
+    article = {"meta": {"headline": "Talks"}, "content": {"html": "<p>Text.</p>"}, "pubDate": "02.11.2026 13:00"}
+    values = [json.dumps(article).encode()] * 8 + [b"no json", framed(1, b"xy")]
+    await _send(kafka.bootstrap, topic, [b'{"meta": "old"}'] * 5 + values)  # one key: all in one partition
+    found = json.loads(await asyncio.to_thread(run_command, *flags, "--from", topic, "--sample", "10", "--json"))
+    assert (found["records"], found["articles"], found["enriched"]) == (10, 8, 8)
+    assert {name: number for name, number in found["fields"].items() if number} == {
+        "title": 8,
+        "body": 8,
+        "published_at": 8,
+    }
+    assert found["expected"] == ["title", "body", "url", "published_at"]
+    assert {bad["reason"]: bad["records"] for bad in found["bad"]} == {"not_json": 1, "schema_registry": 1}
+    assert (found["article"]["body"], found["article"]["published_at"]) == ("<p>Text.</p>", "2026-11-02T12:00:00Z")
+    await _send(kafka.bootstrap, framed_topic, [avro(ARTICLE_SCHEMA, {"id": "a1", "title": "Talks"})])
+    with pytest.raises(AssertionError, match=r"exit code 1: .*no answer from the schema registry"):
+        await asyncio.to_thread(run_command, *flags, "--from", framed_topic)
+    registry.add(42, ARTICLE_SCHEMA)
+    async with registry:
+        found = json.loads(await asyncio.to_thread(run_command, *flags, "--from", framed_topic, "--json"))
+    assert (found["format"], found["fields"]["title"]) == ("avro", 1)

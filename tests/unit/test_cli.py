@@ -211,3 +211,16 @@ def test_schemas_are_printed_and_a_reader_that_leaves_is_no_error() -> None:
     done = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, check=False)
     assert done.stdout == b"{\n"
     assert b"rror" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("-", "--from", "news.raw"), ("--from", "news.raw", "--text")])
+def test_annotate_takes_a_file_or_a_topic(arguments: tuple[str, ...]) -> None:
+    assert wirewatch("annotate", *arguments).returncode == 2
+
+
+def test_annotate_reads_a_file_as_a_topic_s_input_says(tmp_path: Path) -> None:
+    config, file = tmp_path / "wirewatch.toml", tmp_path / "articles.jsonl"
+    config.write_text('model = "none"\n[[input]]\ntopics = ["cms"]\nmap = {title = "meta.headline"}\n')
+    file.write_text('{"meta": {"headline": "Talks"}}\n')
+    done = wirewatch("annotate", str(file), "--as", "cms", "--config", str(config), "--processes", "1")
+    assert json.loads(done.stdout)["title"] == "Talks"

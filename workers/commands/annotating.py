@@ -5,17 +5,18 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import IO
 
 from alerts import bundle
 from alerts import watchlist as lists
 from alerts.sources import load as load_sources
-from workers.commands.running import not_started
+from workers.commands.running import CommandFailed, not_started
 from workers.dead_letters import PREFIX
 from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
 from workers.settings import Settings
+from workers.stream.registry import Registries
 
 
 async def annotate(
@@ -41,34 +42,58 @@ async def annotate(
 
 
 async def annotated(settings: Settings, values: Iterable[bytes], *, name: str) -> AsyncIterator[tuple[Record, Result]]:
-    """Each value as a record, with what became of it, in order and in bounded memory."""
+    """Each value as a record of the topic `name`, with what became of it, in order and in bounded memory."""
+    now = int(time.time() * 1000)
+    records = (Record(name, 0, offset, now, None, value) for offset, value in enumerate(values))
+    async for pair in enriched(settings, records):
+        yield pair
+
+
+async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterator[tuple[Record, Result]]:
+    """Each record, with its schema where it has one, and what became of it, in order and in bounded memory.
+
+    Raises CommandFailed where a schema registry does not answer.
+    """
     from workers.enrich import make_pool
     from workers.stream.pool import PoolBroken
 
     watchlists = lists.load_all(settings.watchlists)
     sources = load_sources(settings.sources_file) if settings.sources_file else None
     revision = bundle.revision(watchlists, sources)
+    registries = Registries(settings.inputs)
     pool = make_pool(settings)
+
+    async def submit(batch: list[Record]) -> list[tuple[Record, Result]]:
+        ready = await _prepared(registries, batch, settings.kafka.request_timeout)
+        return list(zip(ready, await pool.submit(ready, revision), strict=True))
+
     try:
         try:
             await pool.start(bundle.encode(watchlists, sources), revision)
         except PoolBroken as error:
             raise not_started(str(error)) from None
-        now = int(time.time() * 1000)
-        records = (Record(name, 0, offset, now, None, value) for offset, value in enumerate(values))
-        ahead: deque[tuple[list[Record], asyncio.Task[list[Result]]]] = deque()
+        left = iter(records)
+        ahead: deque[asyncio.Task[list[tuple[Record, Result]]]] = deque()
         while True:
-            batch = list(islice(records, settings.enrich.batch))
+            batch = list(islice(left, settings.enrich.batch))
             if batch:
-                ahead.append((batch, asyncio.create_task(pool.submit(batch, revision))))
+                ahead.append(asyncio.create_task(submit(batch)))
             if not ahead:
                 break
             if not batch or len(ahead) > 2 * pool.processes:
-                done, task = ahead.popleft()
-                for pair in zip(done, await task, strict=True):
+                for pair in await ahead.popleft():
                     yield pair
     finally:
         pool.close()
+        await registries.close()
+
+
+async def _prepared(registries: Registries, batch: list[Record], patience: float) -> Sequence[Record]:
+    try:
+        async with asyncio.timeout(patience):
+            return await registries.prepared(batch)
+    except TimeoutError:
+        raise CommandFailed(registries.waiting or "the schema registry does not answer in time") from None
 
 
 def _dead(record: Record, letter: Output) -> dict[str, object]:

@@ -48,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, a line e
 Plain = Annotated[bool, typer.Option("--text", help="The file is one plain-text article.")]
 
 
-def _there(file: Path | None) -> Path | None:
+def there(file: Path | None) -> Path | None:
     if file is None or file == Path("-") or (file.exists() and not file.is_dir()):
         return file
     raise typer.BadParameter(f"{file}: {'a folder' if file.is_dir() else 'no such file'}")
@@ -57,13 +57,13 @@ def _there(file: Path | None) -> Path | None:
 Articles = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE|-", callback=_there, help="Articles as JSON Lines, or one plain text; - is standard input."
+        metavar="FILE|-", callback=there, help="Articles as JSON Lines, or one plain text; - is standard input."
     ),
 ]
 OptionalArticles = Annotated[
     Path | None,
     typer.Argument(
-        metavar="FILE|-", callback=_there, help="Articles as JSON Lines, or one plain text; - is standard input."
+        metavar="FILE|-", callback=there, help="Articles as JSON Lines, or one plain text; - is standard input."
     ),
 ]
 

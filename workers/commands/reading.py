@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,38 @@ async def records(
             count += 1
             if count == limit:
                 return
+
+
+async def last(settings: Settings, topic: str, number: int) -> list[Any]:
+    """About the last `number` records of a topic, from all of its partitions, the oldest first.
+
+    Fewer where offsets hold no records (compaction, transactions). Raises what `records` raises.
+    """
+    patience = settings.kafka.request_timeout
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(patience):
+            consumer = await stack.enter_async_context(kafka.running(kafka.consumer(settings)))
+            partitions = await _partitions(consumer, topic, settings)
+            consumer.assign(partitions)
+            starts = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
+            for tp, start in starting_places(starts, ends, number).items():
+                consumer.seek(tp, start)
+        found = [message async for message in _fetched(consumer, ends, patience)]
+        return sorted(found, key=lambda message: (message.timestamp, message.partition, message.offset))
+
+
+def starting_places(
+    starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int], number: int
+) -> dict[TopicPartition, int]:
+    """Where to begin so as to read `number` records: as many of each partition, more where others have few."""
+    chosen: dict[TopicPartition, int] = {}
+    sizes = sorted((end - starts[tp], tp) for tp, end in ends.items())
+    for done, (size, tp) in enumerate(sizes):
+        share = min(size, -(-number // (len(sizes) - done)))
+        chosen[tp] = ends[tp] - share
+        number -= share
+    return chosen
 
 
 async def _partitions(consumer: Any, topic: str, settings: Settings) -> list[TopicPartition]:
