@@ -5,7 +5,7 @@ from aiokafka import TopicPartition
 from topics.errors import InvalidRecord
 from topics.inputs.form import Form
 from workers.commands.reading import starting_places
-from workers.commands.sampling import Sample, Collector, as_json, as_text
+from workers.commands.sampling import Collector, Sample, as_json, as_text
 from workers.dead_letters import dead_letter
 from workers.messages import DEAD_LETTERED, ENRICHED, FILTERED, Record, Result
 
