@@ -128,6 +128,8 @@ async def test_resume_names_what_it_cannot_do(kafka: Cluster, prefix: str) -> No
     settings = load(brokers=kafka.bootstrap, prefix=prefix)
     with pytest.raises(CommandFailed, match=r"no topic .*topics create"):
         await resume(settings, [])
+    with pytest.raises(CommandFailed, match=r"watchlists_topic is false"):
+        await resume(load(enrich={"watchlists_topic": False}), [])
     raw = (await kafka.create_topics(prefix, 2))["raw"]
     for place in (f"{raw}/2", f"{prefix}.hits", "nowhere"):
         with pytest.raises(CommandFailed, match=f"{place}: no partition of an input .*{raw}"):

@@ -1,11 +1,13 @@
 """The loop, on a consumer that does what the test says: what is committed was settled, and nothing else."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from workers.messages import ENRICHED, Record, Result
 from workers.stream.consumer import Limits, Loop
@@ -31,8 +33,11 @@ class Message(NamedTuple):
 class FakeConsumer:
     """Hands out one answer of `fetches` at each call of getmany; each moves the position to its number."""
 
-    def __init__(self, fetches: Sequence[tuple[Sequence[int], int]]) -> None:
+    def __init__(self, fetches: Sequence[tuple[Sequence[int], int] | KafkaError], *, beginning: int = 0) -> None:
         self._fetches = list(fetches)
+        self.beginning = beginning
+        self.seeks: list[int] = []
+        self.while_asked: Callable[[], Awaitable[None]] = self._nothing
         self.at = 0
         self.commits: list[int] = []
         self.stopped: set[TopicPartition] = set()
@@ -56,9 +61,21 @@ class FakeConsumer:
         if not self._fetches:
             self.done.set()
             return {}
-        offsets, self.at = self._fetches.pop(0)
+        fetch = self._fetches.pop(0)
+        if isinstance(fetch, KafkaError):
+            raise fetch
+        offsets, self.at = fetch
         self.during()
         return {TP: [Message(offset) for offset in offsets]} if offsets else {}
+
+    async def _nothing(self) -> None: ...
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        await self.while_asked()
+        return {TP: self.beginning}
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self.seeks.append(offset)
 
     async def position(self, tp: TopicPartition) -> int:
         return self.at
@@ -158,3 +175,48 @@ async def test_what_a_gate_holds_is_neither_fetched_for_nor_waited_for_nor_commi
     assert consumer.at == 101, "the limit of 100 records in flight does not count what is held"
     assert (observer.offsets, consumer.commits) == ([], [])
     assert loop.records == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "start", "commits"),
+    [
+        (NoOffsetForPartitionError(TP), 3, []),
+        (OffsetOutOfRangeError({TP: 1}), 3, [3]),
+        (OffsetOutOfRangeError({TP: 9}), 3, [3]),
+    ],
+    ids=["none committed", "before the log", "past its end"],
+)
+async def test_a_partition_without_a_place_is_read_from_the_earliest_record(
+    error: KafkaError, start: int, commits: list[int]
+) -> None:
+    consumer = FakeConsumer([error, ([3, 4], 5)], beginning=start)
+    _, observer = await _run(consumer)
+    assert consumer.seeks == [start]
+    assert observer.offsets == [3, 4]
+    assert consumer.commits[: len(commits)] == commits
+
+
+async def test_a_place_that_was_found_for_an_assignment_that_is_over_is_not_taken() -> None:
+    """Its next owner may have committed another meanwhile, and we may be that."""
+    consumer = FakeConsumer([NoOffsetForPartitionError(TP), ([7], 8)], beginning=0)
+
+    async def rebalance() -> None:
+        await consumer.listener.on_partitions_revoked([TP])
+        await consumer.listener.on_partitions_assigned([TP])
+
+    consumer.while_asked = rebalance
+    _, observer = await _run(consumer)
+    assert consumer.seeks == []
+    assert observer.offsets == [7]
+
+
+async def test_a_topic_made_anew_is_other_books_and_what_was_in_flight_is_never_committed() -> None:
+    consumer = FakeConsumer([(range(5, 9), 9), OffsetOutOfRangeError({TP: 9}), ([0, 1], 2)], beginning=0)
+
+    async def publish(records: Sequence[Record], results: Sequence[Result]) -> None:
+        if records[0].offset == 5:
+            await asyncio.sleep(60)
+
+    _, observer = await _run(consumer, publish=publish)
+    assert observer.offsets == [0, 1]
+    assert consumer.commits == [0, 2]

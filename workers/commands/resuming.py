@@ -15,9 +15,11 @@ from workers.stream import inputs, kafka
 async def resume(settings: Settings, places: Sequence[str]) -> list[Resume]:
     """Write them, for these places (TOPIC or TOPIC/PARTITION), or for all of the inputs where there are none.
 
-    Raises CommandFailed for a place that is no input's, and where the topic for them is not there.
+    Raises CommandFailed for a place that is no input's, and where the topic for them is not there or not read.
     """
     topic = settings.topic("watchlists")
+    if not settings.enrich.watchlists_topic:
+        raise CommandFailed("enrich.watchlists_topic is false: workers do not read the topic that tells them")
     async with kafka.running(kafka.consumer(settings)) as consumer:
         if topic not in await consumer.topics():
             raise CommandFailed(f"no topic {topic}: workers are told by it (made by: wirewatch topics create)")

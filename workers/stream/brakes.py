@@ -7,6 +7,9 @@ behind that: nothing of it is published, nothing committed. It goes on
 - when the record that could not be read reads well, tried again every `probe_interval`;
 - when the newest record of the partition reads well: its publisher has mended itself. What is bad in between goes to
   the dead letters, at no more than `rate` a second, until the window is good again or that record is reached.
+
+What a partition may cost before the brake is on: `minimum` - 1 bad records after a start of the process, which knows
+nothing of it, and `share` of a window of good ones. A rebalance costs nothing more where the process has it again.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ from workers.messages import Record, Result
 from workers.stream.brake import Rules, Window, is_bad
 
 SAMPLE_BYTES = 200
+_LOOKS = 2
+"""Newest records that are looked for at once: each takes a connection."""
 
 log = structlog.get_logger()
 
@@ -67,6 +72,7 @@ class Brakes:
         self._sleep = sleep
         self._partitions: dict[TopicPartition, _Partition] = {}
         self._held: dict[TopicPartition, int] = {}
+        self._looking = asyncio.Semaphore(_LOOKS)
 
     # --- what others want to know
 
@@ -167,7 +173,8 @@ class Brakes:
     async def _try_newest(self, tp: TopicPartition) -> Record | None:
         """The newest record, where it reads well."""
         try:
-            newest = await self._newest(tp)
+            async with self._looking:
+                newest = await self._newest(tp)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("brake: the newest record could not be had", partition=_name(tp), error=repr(error))
             return None

@@ -96,6 +96,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._now = now
         self._lanes: dict[TopicPartition, Lane | Unordered] = {}
         self._rebalancing = False
+        self._assignments = 0
         self._books: dict[TopicPartition, Books] = {}
         self._last_commit = now()
         self._refused: tuple[float, str] | None = None
@@ -152,12 +153,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
         An offset that is lost now may be in range again when a new log has grown: that would skip what came before.
         """
+        before = self._assignments
         place = await find(self._consumer, error)
-        if place is None or place.partition not in self._consumer.assignment():
+        if place is not None and place.anew and before == self._assignments:
+            await self._abandon([place.partition])
+        # In another assignment the partition has another place, which may be a right one.
+        if place is None or self._rebalancing or before != self._assignments:
             return
         tp = place.partition
-        if place.anew:
-            await self._abandon([tp])
         self._consumer.seek(tp, place.start)
         if place.lost is not None:
             self._observer.misplaced(place)
@@ -319,6 +322,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self._rebalancing = False
+        self._assignments += 1
         self.joined = True
         self.progress_at = self._now()
         self._observer.rebalanced(len(assigned))
