@@ -2,7 +2,8 @@
 
 What `start` says holds once, for the partitions that there are at that time: their offsets are committed before
 anybody subscribes. Every partition without a committed offset, whenever it comes, is then read from its beginning:
-were it read from its end, what was written before we noticed it would be lost.
+were it read from its end, what was written before we noticed it would be lost. A group whose offsets the brokers have
+dropped (with a topic that was deleted, or after `offsets.retention.minutes` without a member) is new again.
 """
 
 import time
