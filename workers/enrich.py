@@ -268,6 +268,7 @@ class Enrich:
         if loop is None:
             return
         self._behind = False
+        self._brakes.ends(ends)
         held = self._brakes.held()  # waits, and does not stand still
         for tp, end in ends.items():
             books = loop.books(tp)

@@ -151,6 +151,19 @@ async def test_a_topic_that_is_made_anew_is_not_what_was_let_through() -> None:
     (await parts.braked(batch(0, *[b"bad"] * 4))).cancel()
 
 
+async def test_what_was_let_through_of_another_log_is_void() -> None:
+    """As after a restart: the topic was made anew, and who was told of the old one is told of it again."""
+    parts = Parts()
+    parts.brakes.resume(TP, 100)
+    parts.brakes.ends({TP: 40})
+    parts.brakes.resume(TP, 100)  # the look was older than this
+    parts.brakes.ends({TP: 100})
+    assert await asyncio.wait_for(parts.gate(batch(0, *[b"bad"] * 4)), 1) == [True] * 4
+    for _ in range(2):
+        parts.brakes.ends({TP: 40})
+    (await parts.braked(batch(4, *[b"bad"] * 4))).cancel()
+
+
 async def test_a_record_that_reads_well_now_lets_all_go_on_as_they_read_now() -> None:
     parts = Parts()
     task = await parts.braked(batch(0, *[b"bad"] * 4))

@@ -14,7 +14,7 @@ nothing of it, and `share` of a window of good ones. A rebalance costs nothing m
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -40,12 +40,14 @@ Newest = Callable[[TopicPartition], Awaitable[Record | None]]
 class _Partition:
     """What is known of a partition. It outlives an assignment, so that a rebalance lets nothing through.
 
-    `free_until`: below this offset somebody has let everything through. `drain_until`: up to this offset bad records
-    pass at the rate. `mended`: what was tried before may read well now.
+    `free_until`: below this offset somebody has let everything through. `beyond`: at so many looks the partition
+    ended before that. `drain_until`: up to this offset bad records pass at the rate. `mended`: what was tried before
+    may read well now.
     """
 
     window: Window
     free_until: int = 0
+    beyond: int = 0
     drain_until: int | None = None
     mended: bool = False
     next_at: float = 0.0
@@ -89,10 +91,24 @@ class Brakes:
     def resume(self, tp: TopicPartition, until: int) -> None:
         """Let everything below the offset `until` through. It may come before the partition does, and again."""
         part = self._part(tp)
-        part.free_until = max(part.free_until, until)
+        part.free_until, part.beyond = max(part.free_until, until), 0
         if part.drain_until is not None and part.drain_until < until:
             self._end_drain(tp, part)
         part.told.set()
+
+    def ends(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Where partitions end now. One that ends before what was let through was made anew since: that is void.
+
+        It takes two looks: the first may be older than what was told in between.
+        """
+        for tp, end in ends.items():
+            part = self._partitions.get(tp)
+            if part is None or part.free_until <= end:
+                continue
+            part.beyond += 1
+            if part.beyond > 1:
+                log.info("told to resume another log: void", partition=_name(tp), until=part.free_until, end=end)
+                part.free_until = part.beyond = 0
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """They are somebody else's now, or nobody's. What is known of them is kept, in case they come back."""
