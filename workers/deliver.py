@@ -150,7 +150,8 @@ class Courier:
         while not self._stopping.is_set():
             standing = await permits.look(self._settings, "deliver", self._needed)
             standing.require()
-            await self._read(standing)
+            async with permits.explained(self._settings, "deliver", self._needed):
+                await self._read(standing)
 
     async def _read(self, standing: permits.Standing) -> None:
         settings = self._settings

@@ -191,7 +191,8 @@ class Enrich:
             self._standing.require()
             if self._standing.partly:
                 log.warning("not all inputs can be read", why=self._standing.partly)
-            await self._read(self._standing)
+            async with permits.explained(self._settings, "enrich"):
+                await self._read(self._standing)
 
     async def _read(self, standing: permits.Standing) -> None:
         settings = self._settings

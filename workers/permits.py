@@ -5,7 +5,8 @@ now and then while it lasts: what is missing then is said in one sentence, with 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -94,11 +95,10 @@ def judge(
     """What the brokers' answers mean for `who`."""
     needed = list(needed)
     faults = dict(_faults(needed, topics, groups))
-    watchlists = TOPIC, settings.topic("watchlists")
-    if watchlists in faults and not faults[watchlists].operations:
-        del faults[watchlists]  # they come from files
+    # They come from files, too, and whoever reads them says so itself (`workers.watchlist_topic`).
+    faults.pop((TOPIC, settings.topic("watchlists")), None)
     read = {(TOPIC, name) for name in inputs.present(settings, topics)}
-    soft = {key: fault for key, fault in faults.items() if key in read | {watchlists}}
+    soft = {key: fault for key, fault in faults.items() if key in read}
     if read and read <= soft.keys() and not any(right.open for right in needed):
         soft.clear()
     hard = {key: fault for key, fault in faults.items() if key not in soft}
@@ -152,6 +152,18 @@ def _said(who: str, faults: Mapping[tuple[str, str], _Fault]) -> str:
         remedy = f"an administrator can give what this prints: wirewatch topics list --acls --worker {who}"
         parts.append(f"not allowed: {rights}{unseen}; {remedy}")
     return "; ".join(parts)
+
+
+@asynccontextmanager
+async def explained(settings: Settings, who: str, needed: Sequence[Right] = ()) -> AsyncIterator[None]:
+    """Around a session: where an authorizer ends it, the TransientError that comes out says all that is not allowed."""
+    try:
+        yield
+    except KafkaError as error:
+        if "AuthorizationFailed" in repr(error):  # some come wrapped in another's text
+            with suppress(KafkaError, TimeoutError, OSError):
+                (await look(settings, who, needed)).require()
+        raise
 
 
 async def watch(

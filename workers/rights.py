@@ -138,7 +138,7 @@ def _group(name: str, operation: str = "Read") -> Right:
 def _enrich(settings: Settings) -> list[Right]:
     return [
         *_inputs(settings, "Read"),
-        *_on(settings, "Read", "watchlists"),
+        *(_on(settings, "Read", "watchlists") if settings.enrich.watchlists_topic else ()),
         *_on(settings, "Write", "enriched", "hits", "dead-letters"),
         _group(settings.group_of("enrich")),
     ]

@@ -82,6 +82,10 @@ class Secured:
         """The reverse of `allow`, and stronger."""
         self._change(user, operations, _api.AclPermissionType.DENY, **resource)
 
+    def undo(self, user: str, *operations: str, **resource: Any) -> None:
+        """Take a `deny` back."""
+        self._change(user, operations, _api.AclPermissionType.DENY, undo=True, **resource)
+
     def allow_all(self, user: str) -> None:
         """Let a user do everything with every topic and group, and with the cluster."""
         self.allow(user, "ALL", topic="*")
@@ -111,6 +115,7 @@ class Secured:
         group: str | None = None,
         transactional_id: str | None = None,
         prefixed: bool = False,
+        undo: bool = False,
     ) -> None:
         kind, name = _api.ResourceType.BROKER, "kafka-cluster"
         for value, its in (
@@ -121,11 +126,12 @@ class Secured:
             if value is not None:
                 kind, name = its, value
         pattern = _api.ResourcePatternType.PREFIXED if prefixed and name else _api.ResourcePatternType.LITERAL
+        binding = _api.AclBindingFilter if undo else _api.AclBinding
         made = [
-            _api.AclBinding(kind, name or "*", pattern, f"User:{user}", "*", _api.AclOperation[operation], permission)
+            binding(kind, name or "*", pattern, f"User:{user}", "*", _api.AclOperation[operation], permission)
             for operation in operations
         ]
-        self._done("create_acls", made)
+        self._done("delete_acls" if undo else "create_acls", made)
 
     def _done(self, what: str, changes: list[Any]) -> None:
         client = _api.AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})  # what it began ends with it
