@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint format schemas lock bench clean install
+.PHONY: demo test image-test lint format schemas lock bench clean install
 
 install: $(STAMP)
 
@@ -21,6 +21,10 @@ demo: $(STAMP)  ## the whole stream in this terminal, on an embedded broker
 
 test: lint  ## lint, types, and all tests; those on a real Kafka need Java 17 and Maven
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+image-test: $(STAMP)  ## the image and compose, built and run with buildah and podman, as root on Debian; 5 minutes
+	tests/image/install
+	$(BIN)/pytest -m image tests/image $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

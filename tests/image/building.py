@@ -1,7 +1,7 @@
 """Containers without a registry: a base image by debootstrap, ours on it by buildah, and podman to run them.
 
-Everything is kept in `.cache/image` of the project: a storage of its own, so that the machine's images are left
-alone, and built layers serve the next run.
+Everything is kept in `.cache/image` of the project, or where `WIREWATCH_IMAGE_CACHE` says: a storage of its own, so
+that the machine's images are left alone, and built layers serve the next run.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-CACHE = PROJECT / ".cache" / "image"
+CACHE = Path(os.environ.get("WIREWATCH_IMAGE_CACHE") or PROJECT / ".cache" / "image").absolute()
 TOOLS = CACHE / "tools" / "bin"
 """Where hadolint and podman-compose are; `tests/image/install` puts them there."""
 DEBIAN = "bookworm"
