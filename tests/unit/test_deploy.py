@@ -1,6 +1,7 @@
 """The files under deploy/ agree with each other and with the code."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,10 @@ def test_the_image_has_the_versions_that_the_tests_have(lock: str) -> None:
 def test_the_image_does_without_what_only_the_demo_and_development_need() -> None:
     text = (DEPLOY / "requirements.lock").read_text()
     assert not re.search(r"^(confluent-kafka|pytest|mypy|ruff|uv|hatchling)==", text, re.MULTILINE)
+
+
+def test_the_image_has_all_that_the_project_says_it_depends_on() -> None:
+    needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[\[<>=~! ;]", requirement)[0].lower() for requirement in needed}
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", (DEPLOY / "requirements.lock").read_text(), re.MULTILINE))
+    assert names <= locked
