@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.kafka.broker import Cluster
 from tests.kafka.secured import Secured
@@ -111,3 +112,32 @@ async def test_why_the_brokers_do_not_let_us_in(secured_kafka: Secured, prefix: 
     ((_, _, message),) = bad(findings)
     assert "password" in message
     assert "not-the-password" not in json.dumps(findings) + said
+
+
+async def test_the_latest_records_are_read_as_the_worker_would(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    await kafka.create_topics(prefix)
+    feed = await kafka.create_topic(f"{prefix}.feed", 1)
+    empty = await kafka.create_topic(f"{prefix}.empty", 1)
+    values = [json.dumps({"doc": {"head": f"Ports open again {n}"}, "when": 1767225600 + n}).encode() for n in range(9)]
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        for value in (*values, b"{broken"):
+            await producer.send_and_wait(feed, value)
+    common = f'brokers = "{kafka.bootstrap}"\nprefix = "{prefix}"\n[[input]]\ntopics = ["{feed}", "{empty}"]\n'
+
+    async def told(mapped: str) -> dict[str | None, list[tuple[str, str]]]:
+        _, findings, _ = await asyncio.to_thread(check, tmp_path, common + mapped, "--worker", "enrich")
+        found: dict[str | None, list[tuple[str, str]]] = {}
+        for finding in findings:
+            if finding["check"] == "records":
+                found.setdefault(finding.get("subject"), []).append((finding["level"], finding["message"]))
+        return found
+
+    unmapped = await told("")
+    assert [level for level, _ in unmapped[empty]] == ["warning"]
+    ((level, message),) = unmapped[feed]
+    assert level == "wrong"
+    assert message.startswith("10 of the last 10 would be dead letters, such as")
+    mapped = await told('[input.map]\ntitle = "doc.head"\npublished_at = "when"\nbody = "nowhere.at.all"')
+    assert [level for level, _ in mapped[feed]] == ["warning", "warning"]
+    assert f"1 of the last 10 would be dead letters, such as {feed}/0/9: not_json" in mapped[feed][0][1]
+    assert mapped[feed][1][1] == "of 9 articles none has body"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from aiokafka.errors import KafkaError
 
 from workers import rights
-from workers.checks import local, permissions, pushed, topics
+from workers.checks import local, permissions, pushed, records, topics
 from workers.checks.cluster import Cluster, look, names
 from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
@@ -24,6 +24,8 @@ async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> Asyn
             yield finding
         if "enrich" in workers:
             async for finding in pushed.check(settings):
+                yield finding
+            async for finding in records.check(settings, cluster):
                 yield finding
     for finding in _local(settings, workers):
         yield finding

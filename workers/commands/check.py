@@ -32,9 +32,11 @@ def check_command(
 
     Each line is fine, a warning or wrong, with the remedy. 78 if something is wrong.
     """
+    from workers import logs
     from workers.checks.run import WORKERS
 
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, watchlists=watchlist, model=model)
+    logs.setup(format=chosen.log_format, level="error")
     for worker in workers or ():
         if worker not in WORKERS:
             raise typer.BadParameter(f"{worker}: expected one of {', '.join(WORKERS)}", param_hint="--worker")
