@@ -30,9 +30,11 @@ def trace_command(
 
     It reads and leaves nothing behind. 1 if the article is nowhere, or is missing. Times are in UTC.
     """
+    from workers import logs
     from workers.commands.tracing import traced
 
     chosen = load(config, brokers=brokers, prefix=prefix, group=group)
+    logs.setup(format=chosen.log_format, level="error")
     found = run(traced(chosen, article, since=since, thorough=thorough))
     _print(found, as_json=as_json)
     if not found.ways or any(way.outcome == "missing" for way in found.ways):

@@ -21,6 +21,7 @@ from workers.tracing.sought import Sought, holding
 
 SLACK = timedelta(minutes=5)
 """What is looked for after a time is looked for from so long before it: brokers' clocks differ."""
+DIGEST = "digest"
 Told = tuple[Ring, Alert, str]
 """An alert as it is shown, as it is, and the place of the hit that it came of."""
 
@@ -72,8 +73,8 @@ class Alerting:
     def _met(self, place: Place, hit: Hit, told: Sequence[Told], *, again: bool) -> Met:
         rings = tuple(ring for ring, _, origin in told if origin == str(place))
         story, telling = self._story(hit)
-        digest = tuple(ring for ring, _, _ in told if ring.missed and ring.desk == hit.desk)
-        outcome, reason, before = self._outcome(place, hit, rings, digest, telling)
+        digest = tuple(ring for ring, alert, _ in told if _tells_of(alert, ring.place, hit, place))[:1]
+        outcome, reason, before = self._outcome(place, hit, rings, telling)
         if outcome == "folded":
             reason = "repeat" if again else reason
             rings = _rang_before(place, story, told)
@@ -90,7 +91,7 @@ class Alerting:
         )
 
     def _outcome(
-        self, place: Place, hit: Hit, rings: Sequence[Ring], digest: Sequence[Ring], telling: Telling | None
+        self, place: Place, hit: Hit, rings: Sequence[Ring], telling: Telling | None
     ) -> tuple[str, str | None, int | None]:
         """(outcome, reason, hits before it)."""
         if rings:
@@ -98,12 +99,14 @@ class Alerting:
         cursor = self._cursors.get(place.partition)
         if cursor is None or place.offset >= cursor.next:
             return "waiting", None, None if cursor is None else place.offset - cursor.next
-        if digest:
-            return "digest", None, None
         if hit.backfill:
             return "folded", "backfill", None
         if telling is None:
             return "unknown", None, None
+        if telling.missed is not None and telling.missed.revision == hit.revision:
+            return "digest", None, None
+        if hit.stale_at is not None and place.at is not None and place.at > hit.stale_at:
+            return "folded", "late", None
         return "folded", _why(hit, telling), None
 
     # --- news.stories
@@ -154,15 +157,18 @@ class Alerting:
         partitions = self._scanner.partitions(self._settings.topic("alerts"))
         # Without a hit there may still be one: that it was withdrawn.
         partitions = [tp for tp in partitions if not used or tp.partition in used]
-        near = holding([*self._sought.ids, *stories])
+        named = holding([*self._sought.ids, *stories])
+
+        def near(message: Any) -> bool:  # a digest names only some of what it tells of
+            return named(message) or (bool(stories) and b'"digest"' in (message.value or b""))
+
         async for message in self._scanner.records(await self._scanner.spans(partitions, since), near):
             try:
                 alert = decode_alert(message.value)
             except InvalidRecord:
                 continue
-            missed = any(one.article_id in self._sought.ids for one in getattr(alert, "missed", ()))
-            if missed or alert.article.id in self._sought.ids or alert.story_id in stories:
-                yield _ring(alert, place_of(message), missed=missed), alert, _origin(message)
+            if alert.kind == DIGEST or alert.article.id in self._sought.ids or alert.story_id in stories:
+                yield _ring(alert, place_of(message)), alert, _origin(message)
 
     async def _delivered(self, told: Sequence[Told], letters: Iterable[Any], now: datetime) -> list[Told]:
         if not told:
@@ -230,7 +236,14 @@ def _folded(story: Story) -> Folded:
     )
 
 
-def _ring(alert: Alert, place: Place, *, missed: bool) -> Ring:
+def _tells_of(alert: Alert, at: Place, hit: Hit, place: Place) -> bool:
+    """Whether an alert is the digest that a missed hit is in: the next one of its desk that covers its time."""
+    if alert.kind != DIGEST or alert.desk != hit.desk or not alert.first_seen <= hit.seen_at <= alert.last_seen:
+        return False
+    return at.at is None or place.at is None or at.at >= place.at
+
+
+def _ring(alert: Alert, place: Place) -> Ring:
     return Ring(
         id=alert.id,
         kind=alert.kind,
@@ -239,7 +252,6 @@ def _ring(alert: Alert, place: Place, *, missed: bool) -> Ring:
         story_id=alert.story_id,
         title=alert.article.title,
         article_id=alert.article.id,
-        missed=missed,
         place=place,
     )
 

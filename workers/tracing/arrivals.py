@@ -1,5 +1,6 @@
 """What became of records of the input topics that left nothing behind them: read again as `enrich` reads them."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from workers.article.pipeline import Pipeline
 from workers.enrich import options
 from workers.messages import DEAD_LETTERED, FILTERED, Record
 from workers.settings import Settings
+from workers.stream.registry import Registries
 from workers.tracing.found import Way
 from workers.tracing.scan import place_of
 from workers.tracing.sought import Sought
@@ -29,46 +31,58 @@ class Step:
         self._pipeline = Pipeline(dataclasses.replace(options(settings), model=NONE))
         sources = load_sources(settings.sources_file) if settings.sources_file else None
         self._pipeline.use_watchlists(bundle.encode((), sources))
+        self._registries = Registries(settings.inputs)
+        self._patience: float | None = settings.kafka.request_timeout
 
-    def article(self, message: Any, *, topic: str | None = None) -> RawArticle | None:
-        """The article that a record holds; None where it holds none that can be read.
+    async def close(self) -> None:
+        await self._registries.close()
 
-        `topic` is where it came, if it is not there any more: how it is to be read hangs on that.
+    async def record(self, message: Any, *, topic: str | None = None) -> Record:
+        """A record as the pool is given it, with its schema if it has one.
+
+        `topic` is where it came, if it is not there any more: how it is to be read hangs on that. A registry that
+        does not answer is waited for once; then records are taken without.
         """
+        headers = tuple((name, None if value is None else bytes(value)) for name, value in message.headers)
+        key = None if message.key is None else bytes(message.key)
+        value = None if message.value is None else bytes(message.value)
+        place = (topic or message.topic, message.partition, message.offset, message.timestamp)
+        record = Record(*place, key, value, headers)
+        if self._patience is not None:
+            try:
+                (record,) = await asyncio.wait_for(self._registries.prepared([record]), self._patience)
+            except TimeoutError:
+                self._patience = None
+        return record
+
+    def article(self, record: Record) -> RawArticle | None:
+        """The article that a record holds; None where it holds none that can be read."""
         try:
-            return self._pipeline.article(_record(message, topic))
+            return self._pipeline.article(record)
         except InvalidRecord:
             return None
 
-    def is_it(self, message: Any, sought: Sought, *, topic: str | None = None) -> bool:
+    def is_it(self, record: Record, sought: Sought) -> bool:
         """Whether a record is the article; one that nobody can read is where it holds what was asked for, as it is."""
-        article = self.article(message, topic=topic)
+        article = self.article(record)
         if article is None:
-            return sought.holds_asked(message)
+            return sought.holds_asked(record)
         return sought.is_it(article_id_of(article), article.url)
 
-    def about(self, message: Any, *, topic: str | None = None) -> Way:
+    def about(self, record: Record) -> Way:
         """What the record is, and where."""
-        return Way(outcome="missing", arrived=place_of(message), **_about(self.article(message, topic=topic)))
+        return Way(outcome="missing", arrived=place_of(record), **_about(self.article(record)))
 
-    def way(self, message: Any, committed: Mapping[TopicPartition, int]) -> Way:
+    def way(self, record: Record, committed: Mapping[TopicPartition, int]) -> Way:
         """What became of the record, or what will."""
-        way = self.about(message)
-        reached = committed.get(TopicPartition(message.topic, message.partition))
-        result = self._pipeline([_record(message)])[0]
+        way = self.about(record)
+        reached = committed.get(TopicPartition(record.topic, record.partition))
+        result = self._pipeline([record])[0]
         reason = result.reason if result.outcome in (FILTERED, DEAD_LETTERED) else None
-        if reached is None or message.offset >= reached:
-            before = None if reached is None else message.offset - reached
+        if reached is None or record.offset >= reached:
+            before = None if reached is None else record.offset - reached
             return replace(way, outcome="waiting", before=before, reason=reason)
         return replace(way, outcome="filtered" if result.outcome == FILTERED else "missing", reason=reason)
-
-
-def _record(message: Any, topic: str | None = None) -> Record:
-    """A record as the pool is given it."""
-    headers = tuple((name, None if value is None else bytes(value)) for name, value in message.headers)
-    key = None if message.key is None else bytes(message.key)
-    value = None if message.value is None else bytes(message.value)
-    return Record(topic or message.topic, message.partition, message.offset, message.timestamp, key, value, headers)
 
 
 def _about(article: RawArticle | None) -> dict[str, Any]:

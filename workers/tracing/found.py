@@ -38,7 +38,7 @@ class Delivery(Part, frozen=True, kw_only=True):
 
 
 class Ring(Part, frozen=True, kw_only=True):
-    """An alert. `missed`: the article is one of those that a digest tells of."""
+    """An alert. Of a digest, `title` and `article_id` are those of the first article that it tells of."""
 
     id: str
     kind: str
@@ -47,7 +47,6 @@ class Ring(Part, frozen=True, kw_only=True):
     story_id: str
     title: str | None = None
     article_id: str
-    missed: bool = False
     place: Place
     deliveries: tuple[Delivery, ...] = ()
 
@@ -68,8 +67,9 @@ class Folded(Part, frozen=True, kw_only=True):
 class Met(Part, frozen=True, kw_only=True):
     """A hit: the article met rules of one desk.
 
-    `outcome`: alerted, folded (`reason` says why it did not ring: backfill, repeat, cooldown …), digest (told with
-    others in one alert), waiting for the alert worker (`before`: hits that come first), or unknown.
+    `outcome`: alerted, folded (`reason` says why it did not ring: backfill, late, repeat, cooldown), digest (missed,
+    and told with others in one alert; there is none yet while that is to come), waiting for the alert worker
+    (`before`: hits that come first), or unknown.
     """
 
     desk: str

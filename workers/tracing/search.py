@@ -43,7 +43,9 @@ async def trace(
     async with AsyncExitStack() as stack:
         scanner = await stack.enter_async_context(scanning(settings, progress=progress))
         admin = await stack.enter_async_context(kafka.admin(settings))
-        return await _Search(settings, scanner, admin, Sought(asked), since).run(thorough=thorough)
+        search = _Search(settings, scanner, admin, Sought(asked), since)
+        stack.push_async_callback(search.close)
+        return await search.run(thorough=thorough)
 
 
 class _Search:
@@ -62,7 +64,7 @@ class _Search:
     async def run(self, *, thorough: bool) -> Trace:
         ways = [way async for way in self._enriched()]
         letters = [message async for message in self._letters()]
-        ways += self._dead(letters)
+        ways += [way async for way in self._dead(letters)]
         if thorough or not ways:
             known = {str(way.arrived) for way in ways}
             ways += [way async for way in self._arrived() if str(way.arrived) not in known]
@@ -71,6 +73,10 @@ class _Search:
             alerting = Alerting(self._settings, self._scanner, self._admin, self._sought)
             ways = await alerting.follow(ways, letters, since=_first(ways, self._since), now=_now())
         return Trace(asked=self._sought.asked, ways=tuple(ways), searched=tuple(self._scanner.searched.values()))
+
+    async def close(self) -> None:
+        if self._step is not None:
+            await self._step.close()
 
     @property
     def step(self) -> Step:
@@ -117,28 +123,26 @@ class _Search:
         async for message in self._scanner.records(spans, lambda record: raw(record) or ours(record)):
             yield message
 
-    def _dead(self, letters: Iterable[Any]) -> list[Way]:
+    async def _dead(self, letters: Iterable[Any]) -> AsyncIterator[Way]:
         """Those that `enrich` gave up."""
-        ways = []
         for message in letters:
             errors = errors_of(message)
-            topic = errors.get("topic")
-            if errors.get("stage") != "enrich" or not self.step.is_it(message, self._sought, topic=topic):
+            if errors.get("stage") != "enrich":
                 continue
-            way = self.step.about(message, topic=topic)
+            record = await self.step.record(message, topic=errors.get("topic"))
+            if not self.step.is_it(record, self._sought):
+                continue
+            way = self.step.about(record)
             if way.id is not None:
                 self._sought.add(way.id)
-            ways.append(
-                replace(
-                    way,
-                    outcome="dead_lettered" if way.id else "unreadable",
-                    reason=errors.get("reason"),
-                    message=errors.get("message"),
-                    arrived=_origin(errors),
-                    letter=place_of(message),
-                )
+            yield replace(
+                way,
+                outcome="dead_lettered" if way.id else "unreadable",
+                reason=errors.get("reason"),
+                message=errors.get("message"),
+                arrived=_origin(errors),
+                letter=place_of(message),
             )
-        return ways
 
     # --- the input topics
 
@@ -153,8 +157,9 @@ class _Search:
         committed = {tp: offset for tp, (offset, _) in offsets.items()}
         spans = await self._scanner.spans(partitions, self._since)
         async for message in self._scanner.records(spans, self._sought.in_raw()):
-            if self.step.is_it(message, self._sought):
-                way = self.step.way(message, committed)
+            record = await self.step.record(message)
+            if self.step.is_it(record, self._sought):
+                way = self.step.way(record, committed)
                 if way.id is not None:
                     self._sought.add(way.id)
                 yield way

@@ -10,6 +10,7 @@ from workers.tracing.found import Delivery, Met, Place, Ring, Trace, Way
 
 REASONS = {
     "backfill": "it was too old to ring anybody when it came",
+    "late": "it was too old to ring anybody by the time that it was folded",
     "repeat": "the desk knew it already: the same article again, or a revision that meets the same rules",
     "cooldown": "the story's last alert is younger than the cooldown",
 }
@@ -106,7 +107,7 @@ def _hit(hit: Met) -> Iterator[Line]:
         hit.place.at,
         f"met {_number(len(hit.rules), 'rule')} of {plain(hit.desk)}, {hit.severity}{_at(hit.place)}\n{rules}",
     )
-    if hit.outcome in ("alerted", "digest"):
+    if hit.outcome in ("alerted", "digest") and hit.alerts:
         told = "alerted:" if hit.outcome == "alerted" else "told in a digest:"
         for ring in hit.alerts:
             yield ring.place.at, _ring(f"{plain(ring.desk)}: {told}", ring)
@@ -119,6 +120,8 @@ def _quiet(hit: Met) -> str:
     if hit.outcome == "waiting":
         where = "nothing was folded there yet" if hit.before is None else _before(hit.before, "hit")
         return f"{desk}: waiting for the alert worker: {where}"
+    if hit.outcome == "digest":
+        return f"{desk}: missed, for it was too old by the time that it was folded: a digest will tell of it"
     if hit.outcome == "unknown":
         return f"{desk}: no alert, and its story is not kept any more"
     lines = [f"{desk}: no alert: {REASONS.get(hit.reason or '', hit.reason)}"]
