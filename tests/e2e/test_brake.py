@@ -19,6 +19,7 @@ from workers.commands.resuming import resume
 from workers.commands.running import CommandFailed
 from workers.resume import decode
 from workers.settings import load
+from workers.stream.backlog import Backlog
 
 pytestmark = pytest.mark.kafka
 
@@ -91,7 +92,8 @@ async def test_a_flood_waits_through_a_kill_until_somebody_resumes_it(
         told = run_command("resume", f"{raw}/0", "--json", *workers.flags[:4])
         assert json.loads(told) == {"topic": raw, "partition": 0, "until": FLOOD}
         await asyncio.to_thread(worker.wait_ready)
-        await until(lambda: worker.total("wirewatch_lag_records") == 0)
+        async with asyncio.timeout(60), Backlog(kafka.bootstrap, {f"{prefix}-enrich": [raw]}) as backlog:
+            await backlog.wait()
         assert sorted(set(await dead_offsets(kafka.bootstrap, prefix))) == list(range(FLOOD))
         assert worker.stop() == 0
 
