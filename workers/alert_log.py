@@ -26,6 +26,7 @@ from topics.stories import (
     decode_digest,
     decode_story,
 )
+from workers.clock_check import ClockCheck
 from workers.messages import Headers
 
 MARK = "wirewatch.fold"
@@ -281,9 +282,10 @@ async def _read_to_end(
 class Writer:
     """Writes to partitions that nobody else may write to, and notices when somebody does."""
 
-    def __init__(self, producer: AIOKafkaProducer, *, timeout: float) -> None:
+    def __init__(self, producer: AIOKafkaProducer, *, timeout: float, clock: ClockCheck | None = None) -> None:
         """`timeout` in seconds bounds every write: aiokafka's own waits have no end while brokers are away."""
         self._producer = producer
+        self._clock = clock or ClockCheck()
         self._timeout = timeout
         self._ends: dict[tuple[str, int], int] = {}
 
@@ -298,10 +300,13 @@ class Writer:
         not end where it should have, and anything that aiokafka raises: after either, nothing is known of the
         partition's end, and the process has to go.
         """
+        began = self._clock.now()
         async with asyncio.timeout(self._timeout):
             sent = [await self._send(topic, partition, part) for part in self._batches(entries, whole=whole)]
             for acknowledged, count in sent:
-                self._check(topic, partition, (await acknowledged).offset, count)
+                done = await acknowledged
+                self._check(topic, partition, done.offset, count)
+                self._clock.acknowledged(began, done)
         return self._ends[topic, partition]
 
     def _check(self, topic: str, partition: int, base: int, count: int) -> None:

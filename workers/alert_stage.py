@@ -28,6 +28,7 @@ from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_ba
 from workers.alert_part import Gap, Part, Place, Work
 from workers.alert_pulse import Pulse, Stalled
 from workers.alert_resume import Clock, find_waiting, resumption
+from workers.clock_check import ClockCheck
 from workers.health import Beat
 from workers.messages import Headers, Record
 from workers.metrics import Metrics
@@ -93,7 +94,8 @@ class Stage:
         self._metrics = metrics
         self._producer = producer
         self._publisher = Publisher(producer, topic=settings.topic)
-        self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout)
+        checked = ClockCheck(metrics.clock_offset_seconds.set)
+        self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout, clock=checked)
         self._clock = Clock(producer, self.topics.hits, timeout=1.5 * settings.kafka.request_timeout)
         self._end = end
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)

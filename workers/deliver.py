@@ -17,6 +17,7 @@ from topics.catalog import TOPICS
 from topics.errors import ConfigError, InvalidRecord, TransientError
 from workers import health, permits
 from workers.checks import at_start as checks
+from workers.clock_check import ClockCheck
 from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
@@ -28,7 +29,7 @@ from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
 from workers.stream.place import Place
 from workers.stream.publisher import Publisher
-from workers.stream.session import cancelled, follow, keep_running, probe
+from workers.stream.session import PROBE_TIMEOUT, cancelled, follow, keep_running, probe
 from workers.stream.unordered import Unordered
 from workers.stream.watchdog import Watchdog
 
@@ -53,7 +54,10 @@ async def run(
 
     Raises ConfigError where there is no route, or one is wrong.
     """
-    couriers = [Courier(settings, route, metrics=metrics, stopping=stopping, now=now) for route in routes(settings)]
+    clock = ClockCheck(metrics.clock_offset_seconds.set, now=now)
+    couriers = [
+        Courier(settings, route, metrics=metrics, stopping=stopping, now=now, clock=clock) for route in routes(settings)
+    ]
     beat = health.Beat(limit=STALLED_AFTER)
 
     def stalled() -> str | None:
@@ -105,8 +109,11 @@ class Courier:
         metrics: Metrics,
         stopping: asyncio.Event,
         now: Callable[[], float] = time.time,
+        clock: ClockCheck | None = None,
     ) -> None:
         self.name = route.name
+        self._clock = clock or ClockCheck(now=now)
+        self._ends: tuple[float, Mapping[TopicPartition, int]] = (0.0, {})
         self._settings = settings
         self._needed = route_rights(settings, route)
         self._metrics = metrics
@@ -224,16 +231,19 @@ class Courier:
         if self._producer is None:
             raise TransientError("no connection to Kafka")
         limit = 2 * self._settings.kafka.request_timeout
+        began = self._clock.now()
         try:
-            await asyncio.wait_for(self._producer.send_and_wait(topic, value, key=key), limit)
+            done = await asyncio.wait_for(self._producer.send_and_wait(topic, value, key=key), limit)
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:
             raise InvalidRecord("refused", f"topic {topic}: {error}") from error
         self._sent(topic)
+        self._clock.acknowledged(began, done)
 
     def _lag(self, ends: Mapping[TopicPartition, int]) -> None:
         """The brokers have answered: they have the partitions end there."""
         self._waiting = None
         self._behind = False
+        self._ends = self._clock.now() - 2 * PROBE_TIMEOUT, ends
         for tp, end in ends.items():
             books = self.loop.books(tp) if self.loop else None
             if books is not None:
@@ -272,6 +282,10 @@ class Courier:
 
     def consumed(self, records: Sequence[Record]) -> None:
         self._metrics.consumed.labels(records[0].topic).inc(len(records))
+        last, (asked, ends) = records[-1], self._ends
+        end = ends.get(TopicPartition(last.topic, last.partition))
+        if end is not None and last.offset >= end:  # it was not there yet when the brokers were asked
+            self._clock.appended(asked, last.timestamp)
 
     def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
         for record, result in zip(records, results, strict=True):

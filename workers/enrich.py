@@ -16,6 +16,7 @@ from workers import health, permits, resume
 from workers.article.build import build
 from workers.article.options import Options
 from workers.checks import at_start as checks
+from workers.clock_check import ClockCheck
 from workers.closing import Closing, caught_up
 from workers.in_force import InForce, desks
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
@@ -209,7 +210,12 @@ class Enrich:
             if not self._placed:
                 await start.place(settings, settings.group_of("enrich"), without=standing.left_out)
                 self._placed = True
-            publisher = Publisher(producer, topic=settings.topic, sent=lambda t: self._metrics.produced.labels(t).inc())
+            publisher = Publisher(
+                producer,
+                topic=settings.topic,
+                sent=lambda t: self._metrics.produced.labels(t).inc(),
+                clock=ClockCheck(self._metrics.clock_offset_seconds.set),
+            )
             self._loop = Loop(
                 consumer,
                 submit=self._submit,

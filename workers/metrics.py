@@ -127,6 +127,10 @@ class Metrics:
         self.unaccounted = Gauge(
             "wirewatch_unaccounted", "Offsets read that nothing accounts for: 0", _PARTITION, registry=registry
         )
+        # Embargoes end by this host's clock; measured whenever a broker says when it appended a record.
+        self.clock_offset_seconds = Gauge(
+            "wirewatch_clock_offset_seconds", "This host's clock minus the brokers'", registry=registry
+        )
         self.commits = Counter(
             "wirewatch_commits_total", "Commits of offsets, by result", ("result",), registry=registry
         )

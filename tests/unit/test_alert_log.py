@@ -351,7 +351,7 @@ class FakeProducer:
     async def send_batch(self, batch: "FakeBatch", topic: str, *, partition: int) -> "asyncio.Future[Any]":
         log = self.logs.setdefault((topic, partition), [])
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        done.set_result(type("Metadata", (), {"offset": len(log)}))
+        done.set_result(type("Metadata", (), {"offset": len(log), "timestamp_type": 0}))
         log += batch.entries
         self.batches.append(len(batch.entries))
         return done

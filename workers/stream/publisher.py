@@ -7,15 +7,25 @@ from typing import Any
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from topics.errors import ConfigError
+from workers.clock_check import ClockCheck
 from workers.messages import Output, Record, Result
 
 
 class Publisher:
-    """Sends Results through `producer`. `topic` gives the name of a role's topic, `sent` is told what was sent."""
+    """Sends Results through `producer`. `topic` gives the name of a role's topic, `sent` is told what was sent.
+
+    `clock` is told what the brokers say of the time.
+    """
 
     def __init__(
-        self, producer: Any, *, topic: Callable[[str], str], sent: Callable[[str], None] = lambda topic: None
+        self,
+        producer: Any,
+        *,
+        topic: Callable[[str], str],
+        sent: Callable[[str], None] = lambda topic: None,
+        clock: ClockCheck | None = None,
     ) -> None:
+        self._clock = clock or ClockCheck()
         self._producer = producer
         self._topic = topic
         self._sent = sent
@@ -30,6 +40,7 @@ class Publisher:
 
     async def send(self, outputs: Iterable[Output]) -> None:
         """Send outputs in order, and return once they are acknowledged. Raises as `publish` does."""
+        began = self._clock.now()
         sending: list[tuple[asyncio.Future[Any], str, Output]] = []
         for output in outputs:
             topic = self._topic(output.role)
@@ -37,12 +48,15 @@ class Publisher:
                 sending.append((await self._send(topic, output, partition), topic, output))
         if sending:
             await asyncio.wait([future for future, _, _ in sending])
+        done = None
         for future, topic, output in sending:
             try:
-                future.result()
+                done = future.result()
             except (MessageSizeTooLargeError, RecordTooLargeError) as error:
                 raise _too_large(topic, output, error) from error
             self._sent(topic)
+        if done is not None:
+            self._clock.acknowledged(began, done)
 
     async def _partitions(self, topic: str, output: Output) -> Sequence[int | None]:
         return sorted(await self._producer.partitions_for(topic)) if output.every else [None]
