@@ -131,6 +131,30 @@ async def test_the_printed_rights_are_enough_for_everything(job: Job) -> None:
     assert [worker.stop() for worker in workers] == [0, 0, 0]
 
 
+async def test_inputs_that_are_refused_or_come_later_are_named_while_the_others_are_read(job: Job) -> None:
+    names = {letter: f"{job.prefix}.in-{letter}" for letter in "abc"}
+    await job.prepare("enrich", WIREWATCH_INPUT=json.dumps([{"topics": list(names.values())}]))
+    for letter in "ab":
+        await job.secured.cluster.create_topic(names[letter])
+    await job.deny("enrich", "Read", topic=names["b"])
+    await job.write("in-a", article(1))
+    await job.write("in-b", article(2))
+    worker = job.start("enrich")
+    assert ids(await job.records(job.topic("enriched"), 1)) == {"a1"}
+    said = await says(worker, f"Read on topic {names['b']}", f"no topic {names['c']}")
+    assert names["a"] not in said
+    await job.undo("enrich", "Read", topic=names["b"])
+    await job.secured.cluster.create_topic(names["c"])
+    await job.write("in-c", article(3))
+    assert ids(await job.records(job.topic("enriched"), 3)) == {"a1", "a2", "a3"}
+    await asyncio.to_thread(worker.wait_ready)
+    await job.deny("enrich", "Read", topic=names["b"])
+    await says(worker, f"Read on topic {names['b']}")
+    await job.write("in-c", article(4))
+    assert ids(await job.records(job.topic("enriched"), 4)) == {"a1", "a2", "a3", "a4"}
+    assert worker.stop() == 0
+
+
 Case = tuple[str, str, str]
 
 

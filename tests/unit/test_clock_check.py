@@ -1,11 +1,19 @@
 """This host's clock against the brokers'."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from workers.clock_check import ClockCheck
+from workers.deliver import Courier
+from workers.messages import Record
+from workers.metrics import Metrics
+from workers.sections import Route, Sink
+from workers.settings import Settings
 
 HOUR = 3600.0
 BROKERS = 1_000_000.0
@@ -61,3 +69,24 @@ def test_a_time_that_is_the_producer_s_own_says_nothing() -> None:
     clocks = Clocks(HOUR)
     clocks.send(0.1, kind=0)
     assert clocks.shown == []
+
+
+def test_deliver_knows_its_clock_by_the_alerts_that_came_after_it_had_read_all() -> None:
+    """It may write nothing. What was not there yet when it asked for the ends was appended since then."""
+    clocks = Clocks(HOUR)
+    route = Route(name="desk", sink=Sink(kind="stdout"))
+    metrics = Metrics(CollectorRegistry())
+    courier = Courier(Settings(), route, metrics=metrics, stopping=asyncio.Event(), clock=clocks.check)
+
+    def came(offset: int, *, ago: float) -> None:
+        courier.consumed([Record("news.alerts", 0, offset, int((clocks.true - ago) * 1000), b"", b"", ())])
+
+    courier._lag({TopicPartition("news.alerts", 0): 5})
+    came(4, ago=HOUR)
+    assert clocks.shown == [], "it waited for an hour, perhaps"
+    came(5, ago=0.1)
+    assert round(clocks.shown[-1], -2) == HOUR
+    clocks.off = 0.0
+    courier._lag({TopicPartition("news.alerts", 0): 6})
+    came(6, ago=0.1)
+    assert clocks.shown[-1] == 0.0
