@@ -24,8 +24,11 @@ from alerts.show import MARKS, shown
 from topics.errors import ConfigError, InvalidRecord, TransientError
 from topics.records import Alert
 
-Publish = Callable[[str, bytes | None, bytes], Awaitable[None]]
-"""Sends (topic, key, value) to Kafka and returns once it is acknowledged. Raises as `Sink.send` does."""
+Publish = Callable[[str, bytes | None, bytes, Alert], Awaitable[None]]
+"""Sends (topic, key, value) to Kafka, the record of an alert, and returns once it is acknowledged.
+
+Raises as `Sink.send` does.
+"""
 
 MAX_ANSWER_BYTES = 64 * 1024
 RETRIED = (408, 425, 429)
@@ -179,7 +182,7 @@ class Kafka:
         self._publish = publish
 
     async def send(self, alert: Alert, *, key: bytes | None, value: bytes) -> None:
-        await self._publish(self.topic, key, value)
+        await self._publish(self.topic, key, value, alert)
 
     async def close(self) -> None:
         return None

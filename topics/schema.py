@@ -1,5 +1,6 @@
 """JSON Schemas of the records, and the AsyncAPI document of the topics, from `records.py`."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from topics import events
 from topics.catalog import TOPICS
 from topics.records import Alert, Closed, EnrichedArticle, Hit, RawArticle, Tick, Withdrawn
 from topics.stories import Story
@@ -26,18 +28,26 @@ _CARRIES = {
     "hits": ("Hit", "Withdrawn", "Tick", "Closed"),
     "alerts": ("Alert",),
     "stories": ("Story",),
-    "dead-letters": (),
+    "dead-letters": ("DeadLetter",),
     "watchlists": ("WatchlistManifest", "WatchlistRule"),
 }
+_READ = ("raw", "watchlists")
+"""What is ours to read; the rest is written by us."""
+_DEAD = "DeadLetter"
+_ERRORS = tuple(
+    f"wirewatch.errors.{name}"
+    for name in ("stage", "reason", "message", "topic", "partition", "offset", "attempt", "sink", "app-version")
+)
 
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a record. KeyError for a name that is not in RECORDS."""
-    return {"$schema": DIALECT, "title": name} | msgspec.json.schema(RECORDS[name])
+    described: dict[str, Any] = _described(msgspec.json.schema(RECORDS[name]))
+    return {"$schema": DIALECT, "title": name} | described
 
 
 def asyncapi() -> dict[str, Any]:
-    """An AsyncAPI 3 document: which topic carries which records, by which key."""
+    """An AsyncAPI 3 document: which topic carries which records, by which key, with which headers."""
     (_, schemas) = msgspec.json.schema_components(RECORDS.values(), ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
@@ -51,10 +61,57 @@ def asyncapi() -> dict[str, Any]:
             }
             for role, topic in TOPICS.items()
         },
+        "operations": {role: _operation(role) for role in TOPICS},
         "components": {
-            "messages": {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in RECORDS},
-            "schemas": schemas,
+            "messages": {name: _message(name) for name in [*RECORDS, _DEAD]},
+            "schemas": _described(schemas),
         },
+    }
+
+
+def _operation(role: str) -> dict[str, Any]:
+    return {
+        "action": "receive" if role in _READ else "send",
+        "channel": {"$ref": f"#/channels/{role}"},
+        "messages": [{"$ref": f"#/channels/{role}/messages/{name}"} for name in _CARRIES[role]],
+    }
+
+
+def _message(name: str) -> dict[str, Any]:
+    if name == _DEAD:
+        return {
+            "name": name,
+            "description": "The original record, whatever it was, with headers that say what was wrong with it.",
+            "contentType": "application/octet-stream",
+            "headers": {"type": "object", "properties": {name: {"type": "string"} for name in _ERRORS}},
+            "payload": {"description": "As it came."},
+        }
+    message = {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}}
+    return message | ({"headers": _event_headers(name)} if name in events.TYPES else {})
+
+
+def _event_headers(name: str) -> dict[str, Any]:
+    """CloudEvents 1.0 in binary mode, and W3C Trace Context."""
+    fields: dict[str, Any] = {header: {"type": "string"} for header in events.HEADERS}
+    fields["ce_specversion"] = {"type": "string", "const": events.SPECVERSION}
+    fields["ce_type"] = {"type": "string", "const": events.TYPES[name]}
+    required = [header for header in events.HEADERS if header != "ce_time"]
+    return {
+        "type": "object",
+        "properties": fields | {name: {"type": "string"} for name in events.TRACE},
+        "required": required,
+    }
+
+
+def _described(node: Any) -> Any:
+    """The same with descriptions as they read, without the indentation of the code that they come from."""
+    if isinstance(node, list):
+        return [_described(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _described(value)
+        for key, value in node.items()
     }
 
 

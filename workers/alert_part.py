@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from alerts.engine import step
 from alerts.state import Forgotten, State, Step, Told
+from topics import events
 from topics.codec import decode_hit, encode
 from topics.errors import InvalidRecord
 from topics.records import Alert, Hit, HitRecord
@@ -58,8 +59,16 @@ class Place(NamedTuple):
 class Part:
     """A partition that this worker owns: its state, and how far it has got."""
 
-    def __init__(self, place: Place, restored: Restored, *, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` is monotonic: it guesses the broker's time between two messages."""
+    def __init__(
+        self,
+        place: Place,
+        restored: Restored,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        event_source: str = events.source_of("news"),
+    ) -> None:
+        """`now` is monotonic: it guesses the broker's time between two messages. `event_source` is alerts' `ce_source`."""
+        self._event_source = event_source
         self.place = place
         self.state: State = restored.state
         self.next = restored.next
@@ -165,7 +174,8 @@ class Part:
                 self._published.discard((mark.offset, index))
                 work.repeated += 1
                 continue
-            work.alerts.append(Entry(alert.desk.encode(), encode(alert), (origin, mark.header(index), *trace)))
+            event = events.headers(alert, source=self._event_source)
+            work.alerts.append(Entry(alert.desk.encode(), encode(alert), (*event, origin, mark.header(index), *trace)))
             work.published.append(alert)
         for change in done.changes:
             key = story_key(change.desk, change.id)

@@ -23,6 +23,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP, EventT
 
 from topics.errors import ConfigError, TransientError
+from topics.events import source_of
 from workers import alert_partitions, faust_app, permits
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
@@ -203,7 +204,7 @@ class Stage:
             log.warning("stale_records", partition=number, keys=len(found.rewrites))
             await self._writer.append(self.topics.stories, number, found.rewrites, whole=False)
         self._metrics.restored_records.inc(found.records)
-        part = Part(Place(self.topics.hits, number), found)
+        part = Part(Place(self.topics.hits, number), found, event_source=source_of(self._settings.prefix))
         resumed = await resumption(self._clock, number, part, found)
         self.pulse.check()
         if resumed is not None:

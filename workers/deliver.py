@@ -13,8 +13,10 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts import sinks
 from alerts.sinks import Sink
+from topics import events
 from topics.catalog import TOPICS
 from topics.errors import ConfigError, InvalidRecord, TransientError
+from topics.records import Alert
 from workers import health, permits
 from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
@@ -226,14 +228,16 @@ class Courier:
         await asyncio.gather(*(lane.abandon(self._settings.deliver.drain) for lane in self._lanes))
         end.set()
 
-    async def _publish(self, topic: str, key: bytes | None, value: bytes) -> None:
+    async def _publish(self, topic: str, key: bytes | None, value: bytes, alert: Alert) -> None:
         """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
         if self._producer is None:
             raise TransientError("no connection to Kafka")
         limit = 2 * self._settings.kafka.request_timeout
+        headers = list(events.headers(alert, source=events.source_of(self._settings.prefix)))
         began = self._clock.now()
         try:
-            done = await asyncio.wait_for(self._producer.send_and_wait(topic, value, key=key), limit)
+            sending = self._producer.send_and_wait(topic, value, key=key, headers=headers)
+            done = await asyncio.wait_for(sending, limit)
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:
             raise InvalidRecord("refused", f"topic {topic}: {error}") from error
         self._sent(topic)

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from alerts import bundle
 from alerts.watchlist import Watchlist
+from topics.events import source_of
 from workers import health, permits, resume
 from workers.article.build import build
 from workers.article.options import Options
@@ -54,6 +55,7 @@ def options(settings: Settings) -> Options:
         max_alert_age=enrich.max_alert_age,
         max_output_bytes=enrich.max_output_bytes,
         inputs=tuple(one.form for one in settings.inputs),
+        event_source=source_of(settings.prefix),
     )
 
 

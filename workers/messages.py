@@ -2,10 +2,7 @@
 
 from typing import NamedTuple
 
-TRACE = ("traceparent", "tracestate")
-"""Headers that are carried from a record to all that comes of it (W3C Trace Context)."""
-
-Headers = tuple[tuple[str, bytes | None], ...]
+from topics.events import TRACE, Headers
 
 
 class Record(NamedTuple):
@@ -58,3 +55,5 @@ class Result(NamedTuple):
 ENRICHED = "enriched"
 FILTERED = "filtered"
 DEAD_LETTERED = "dead_lettered"
+
+__all__ = ["DEAD_LETTERED", "ENRICHED", "FILTERED", "TRACE", "Headers", "Output", "Record", "Result"]

@@ -27,7 +27,7 @@ from topics.records import Alert, AlertArticle, Missed, Snippet
 HOSTILE = "a\x1b[31mb\x1b]8;;http://evil\x07c\x9b2Jd\u202ee\x00[red]f[/red]\r\ng"
 
 
-async def nowhere(topic: str, key: bytes | None, value: bytes) -> None:
+async def nowhere(topic: str, key: bytes | None, value: bytes, alert: Alert) -> None:
     raise AssertionError("not a Kafka sink")
 
 
@@ -416,7 +416,7 @@ def test_the_table_is_what_the_settings_name() -> None:
 async def test_a_kafka_sink_publishes_the_record_as_it_came() -> None:
     out: list[tuple[str, bytes | None, bytes]] = []
 
-    async def publish(topic: str, key: bytes | None, value: bytes) -> None:
+    async def publish(topic: str, key: bytes | None, value: bytes, alert: Alert) -> None:
         out.append((topic, key, value))
 
     sink = make("r", "kafka", {"topic": "mine.alerts"}, publish=publish)

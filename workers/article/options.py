@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from topics.events import source_of
 from topics.inputs.form import Form
 
 NONE = "none"
@@ -12,7 +13,8 @@ NONE = "none"
 class Options:
     """What the settings say of the step. Empty `languages` or `sources`: all of them.
 
-    `inputs` are how the topics' records are read: a topic's is the first that claims it.
+    `inputs` are how the topics' records are read: a topic's is the first that claims it. `event_source` is
+    the outputs' `ce_source`.
     """
 
     model: str = NONE
@@ -23,3 +25,4 @@ class Options:
     max_alert_age: float = 6 * 3600.0
     max_output_bytes: int = 1_000_000
     inputs: tuple[Form, ...] = ()
+    event_source: str = source_of("news")

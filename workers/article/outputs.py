@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from alerts.matcher import DeskMatch
 from alerts.snippet import snippet
 from alerts.stories import signature
-from topics import codec
+from topics import codec, events
 from topics.errors import InvalidRecord
 from topics.identity import hit_id
 from topics.records import ArticleHit, EnrichedArticle, Hit, Mention, Origin, RawArticle, Record, Warn
@@ -54,6 +54,7 @@ class Understood:
     model: str
     watchlists: dict[str, str]
     headers: Headers
+    event_source: str
 
 
 def enriched_results(found: Understood, *, max_bytes: int) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
@@ -65,9 +66,13 @@ def enriched_results(found: Understood, *, max_bytes: int) -> tuple[tuple[Output
     enriched = _fit_enriched(_enriched(found, mark), max_bytes)
     hits = [_fit_hit(_hit(found, match, mark), max_bytes) for match in found.matches]
     return (
-        tuple(Output("hits", hit.desk.encode(), codec.encode(hit), found.headers) for hit in hits),
-        (Output("enriched", found.article_id.encode(), codec.encode(enriched), found.headers),),
+        tuple(Output("hits", hit.desk.encode(), codec.encode(hit), _headers(found, hit)) for hit in hits),
+        (Output("enriched", found.article_id.encode(), codec.encode(enriched), _headers(found, enriched)),),
     )
+
+
+def _headers(found: Understood, record: Hit | EnrichedArticle) -> Headers:
+    return (*events.headers(record, source=found.event_source), *found.headers)
 
 
 def _enriched(found: Understood, mark: str) -> EnrichedArticle:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from alerts import bundle
 from alerts.matcher import DeskMatch, Matcher
 from alerts.sources import Source, Sources, without_boilerplate
-from topics import codec
+from topics import codec, events
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.inputs.read import Readers
@@ -133,7 +133,9 @@ class Pipeline:
     def _filtered(self, work: _Work) -> Result | None:
         article = work.article
         if article.status == "canceled":
-            return Result(FILTERED, "canceled", first=(_withdrawn(work),), stages=work.stages)
+            return Result(
+                FILTERED, "canceled", first=(_withdrawn(work, self._options.event_source),), stages=work.stages
+            )
         if article.status == "withheld":
             return Result(FILTERED, "withheld", stages=work.stages)
         names = _folded(work.names)
@@ -231,6 +233,7 @@ class Pipeline:
             model=self._recogniser.name,
             watchlists=self._watchlists,
             headers=tuple(header for header in record.headers if header[0] in TRACE),
+            event_source=self._options.event_source,
         )
 
 
@@ -265,7 +268,7 @@ def _stale_at(article: RawArticle, seen_at: datetime, max_age: float) -> datetim
         return None
 
 
-def _withdrawn(work: _Work) -> Output:
+def _withdrawn(work: _Work, source: str) -> Output:
     article = work.article
     record = Withdrawn(
         article_id=article_id_of(article),
@@ -275,4 +278,5 @@ def _withdrawn(work: _Work) -> Output:
         source=article.source,
     )
     carried = tuple(header for header in work.record.headers if header[0] in TRACE)
-    return Output("hits", None, codec.encode(record), carried, every=True)
+    headers = (*events.headers(record, source=source), *carried)
+    return Output("hits", None, codec.encode(record), headers, every=True)

@@ -159,5 +159,5 @@ async def _connects(address: tuple[str, int]) -> None:
         writer.close()
 
 
-async def _nothing(topic: str, key: bytes | None, value: bytes) -> None:
+async def _nothing(topic: str, key: bytes | None, value: bytes, alert: Alert) -> None:
     """A dry run publishes nothing."""
