@@ -67,7 +67,7 @@ class Part:
         now: Callable[[], float] = time.monotonic,
         event_source: str = events.source_of("news"),
     ) -> None:
-        """`now` is monotonic: it guesses the broker's time between two messages. `event_source` is alerts' `ce_source`."""
+        """`now` is monotonic: it guesses the broker's time between two messages. `event_source` is `ce_source`."""
         self._event_source = event_source
         self.place = place
         self.state: State = restored.state
