@@ -27,6 +27,7 @@ model = "none"
 [enrich]
 processes = 1
 stalled_after = 2
+drain = 1
 
 [[input]]
 topics = ["{prefix}-avro"]
@@ -99,8 +100,11 @@ async def test_a_registry_that_is_away_is_waited_for_and_nothing_is_a_dead_lette
         assert "no answer from the schema registry" in _readiness(worker)
         assert worker.total("wirewatch_processed_articles_total") == 4
         assert worker.total("wirewatch_dead_letters_total") == 0
+        assert worker.stop() == 0  # told to stop while it waits, it leaves what it has not done to the next
+        (worker,) = workers.start("enrich", "--config", str(config))
+        worker.wait_up()
         async with registry:
-            await _until(lambda: worker.total("wirewatch_processed_articles_total") == 44, worker)
+            await _until(lambda: worker.total("wirewatch_processed_articles_total") == 40, worker)
             assert worker.total("wirewatch_dead_letters_total") == 0
             worker.wait_ready()
             await _send(kafka.bootstrap, articles, [framed(43, b"what nobody registered")])

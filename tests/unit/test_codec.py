@@ -161,3 +161,11 @@ def test_hits_come_back_as_they_were_and_later_types_are_none() -> None:
     for bad in (b'{"type": "hit"}', b"{}", b"x", None, b'{"type": 3}'):
         with pytest.raises(InvalidRecord):
             decode_hit(bad)
+
+
+@pytest.mark.parametrize("status", ["canceled", "cancelled", "withheld"])
+def test_what_only_says_that_an_article_is_not_to_be_used_needs_no_text_but_a_name(status: str) -> None:
+    assert decode_raw(json.dumps({"id": "a1", "status": status}).encode()).article.id == "a1"
+    assert decode_raw(json.dumps({"url": "https://a.example/", "status": status}).encode()).article.body is None
+    with pytest.raises(InvalidRecord, match="no_text"):
+        decode_raw(json.dumps({"status": status}).encode())

@@ -158,6 +158,8 @@ def test_what_is_wrong_with_a_framed_value_names_the_remedy() -> None:
     said = refused(value, None)
     assert f"the registry at {URL} has no schema 42" in said
     assert 'format = "json"' in refused(b'{"title": "T"}', None)
+    with pytest.raises(InvalidRecord, match="the header __value_schema_id, which is not read"):
+        Reader(Form(format="avro", registry=URL))(b"\x02T", [("__value_schema_id", b"\x01" + bytes(16))])
     assert "does not fit its schema" in refused(value[:9], packed(ARTICLE_SCHEMA))
     assert "no Avro schema" in refused(value, packed({"type": "record"}))
     assert "no Avro schema" in refused(value, packed("people.Unknown"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topics.codec import encode
@@ -13,6 +13,7 @@ from topics.errors import REASONS, InvalidRecord
 from topics.inputs.form import FIELDS, FORMATS, Form
 from topics.inputs.moments import Moments
 from topics.inputs.read import Read, Reader, Readers
+from topics.inputs.semantic import CONNECT_DECIMAL, MOMENTS
 from topics.records import EnrichedArticle
 
 CMS = {
@@ -147,12 +148,24 @@ _VALUES = st.recursive(
     ),
     max_leaves=25,
 )
+_SCHEMAS = st.recursive(
+    _VALUES,
+    lambda inner: st.fixed_dictionaries(
+        {"type": st.sampled_from(["struct", "array", "int64", "bytes"])},
+        optional={
+            "name": st.sampled_from([CONNECT_DECIMAL, *MOMENTS]) | _VALUES,
+            "field": st.sampled_from(_NAMES),
+            "fields": st.lists(inner, max_size=3),
+            "items": inner,
+            "parameters": _VALUES,
+        },
+    ),
+    max_leaves=8,
+)
 _SPECIAL = st.fixed_dictionaries(
     {},
     optional={
-        "schema": st.fixed_dictionaries(
-            {"type": st.just("struct"), "fields": st.lists(_VALUES, max_size=2)}, optional={"name": _VALUES}
-        ),
+        "schema": _SCHEMAS,
         "payload": _VALUES,
         "op": st.sampled_from(["c", "u", "d", "t", 3]),
         "before": _VALUES,
@@ -163,6 +176,7 @@ _SPECIAL = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=200)
 @given(
     record=_SPECIAL | _VALUES,
     form=st.builds(

@@ -14,7 +14,9 @@ from topics.errors import ConfigError
 from topics.inputs.framing import unpack
 from topics.inputs.read import Reader
 from workers import sections
+from workers.checks.registry import check
 from workers.messages import Record
+from workers.settings import Settings
 from workers.stream.registry import ASKED_AGAIN, Registries, Registry
 
 ARTICLE = {"id": "a1", "title": "Talks", "body": "Text."}
@@ -215,3 +217,18 @@ async def test_framed_records_of_an_input_with_a_registry_get_their_schemas(serv
 async def test_without_registries_records_go_on_as_they_are() -> None:
     batch = [record("plain", framed(1, b"x"))]
     assert await Registries((sections.Input(topics=("plain",)),)).prepared(batch) is batch
+
+
+# --- wirewatch check
+
+
+async def test_a_check_tells_whether_registries_answer(server: SchemaRegistry) -> None:
+    named = sections.Registry(url=server.url)
+    inputs = [sections.Input(topics=(topic,), format="avro", registry=named) for topic in ("a", "b")]
+    settings = Settings(input=(*inputs, sections.Input(topics=("c",))))
+    assert [(one.level, one.subject) async for one in check(settings)] == [("fine", server.url)]
+    server.status = 401
+    assert [one.level async for one in check(settings)] == ["wrong"]
+    await server.stop()
+    (found,) = [one async for one in check(settings)]
+    assert found.level == "wrong" and "no answer" in found.message and found.remedy

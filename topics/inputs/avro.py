@@ -105,8 +105,8 @@ def _converted(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
         return {"logicalType": _OURS + "decimal", "scale": schema.get("scale", 0)}
     if kind in ("bytes", "fixed"):
         return {"logicalType": _OURS + "text"}
-    name = schema.get("connect.name")
-    name = name if name in semantic.MOMENTS else _LOGICAL.get(str(logical))
+    name = str(schema.get("connect.name"))
+    name = name if name in semantic.MOMENTS else _LOGICAL.get(str(logical), "")
     return {"logicalType": _OURS + "moment", "moment": name} if name and kind in ("int", "long") else {}
 
 

@@ -9,10 +9,13 @@ from functools import lru_cache
 import msgspec
 
 from topics.errors import InvalidRecord
+from topics.raw import Headers
 
 HEADER_BYTES = 5
 LARGEST_ID = 2**31 - 1
 """What registries count up to: a larger number is no schema's."""
+ID_HEADER = "__value_schema_id"
+"""Where newer serializers may put the id instead."""
 _CACHED = 256
 
 
@@ -59,8 +62,14 @@ def no_schema(number: int, registry: str) -> InvalidRecord:
     )
 
 
-def not_framed(value: bytes) -> InvalidRecord:
+def not_framed(value: bytes, headers: Headers = ()) -> InvalidRecord:
     """For a value of an input of format avro that names no schema."""
+    if any(name == ID_HEADER for name, _ in headers):
+        return InvalidRecord(
+            "schema_registry",
+            f"the schema's id is in the header {ID_HEADER}, which is not read: let the producer's serializer put it "
+            "before the value (its PrefixSchemaIdSerializer)",
+        )
     looks = "JSON" if value.lstrip()[:1] in (b"{", b"[") else "something else"
     remedy = 'format = "json" reads plain JSON' if looks == "JSON" else "the producer has to use the registry's frame"
     return InvalidRecord(

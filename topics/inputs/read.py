@@ -62,7 +62,7 @@ class Reader:
         if number is not None and value is not None:
             return self._framed(number, value, schema)
         if self._form.format == "avro" and value:
-            raise framing.not_framed(value)
+            raise framing.not_framed(value, headers)
         kind = _media(headers) if self._form.format == "cloudevents" else None
         if kind and value:
             try:

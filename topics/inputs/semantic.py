@@ -68,8 +68,8 @@ def typed(value: Any, schema: Any, depth: int = 0) -> Any:
     if value is None or not isinstance(schema, Mapping) or depth > _DEEPEST:
         return value
     name, kind = schema.get("name"), schema.get("type")
-    if name in MOMENTS:
-        return moment(value, str(name))
+    if isinstance(name, str) and name in MOMENTS:
+        return moment(value, name)
     if name == CONNECT_DECIMAL:
         return _connect_decimal(value, schema)
     if kind == "struct" and isinstance(value, dict):

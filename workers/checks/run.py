@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from aiokafka.errors import KafkaError
 
 from workers import rights
-from workers.checks import local, permissions, pushed, records, topics
+from workers.checks import local, permissions, pushed, records, registry, topics
 from workers.checks.cluster import Cluster, look, names
 from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
@@ -29,6 +29,15 @@ async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> Asyn
                 yield finding
     for finding in _local(settings, workers):
         yield finding
+    async for finding in _others(settings, workers):
+        yield finding
+
+
+async def _others(settings: Settings, workers: Sequence[str]) -> AsyncIterator[Finding]:
+    """What is neither Kafka's nor ours."""
+    if "enrich" in workers:
+        async for finding in registry.check(settings):
+            yield finding
     if "deliver" in workers:
         async for finding in local.routes(settings):
             yield finding

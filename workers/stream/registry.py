@@ -82,6 +82,14 @@ class Registry:
             self._asking[number].add_done_callback(lambda _: self._asking.pop(number, None))
         return await asyncio.shield(self._asking[number])  # others wait for the same answer
 
+    async def problem(self) -> str | None:
+        """Ask once, for any schema: what is wrong with the registry, for people; None where it answers."""
+        try:
+            await self._get("schemas/ids/1")
+        except NoAnswer as error:
+            return str(error)
+        return None
+
     async def close(self) -> None:
         """Give up what is being asked."""
         asking = list(self._asking.values())
