@@ -54,13 +54,14 @@ MAX_TITLES = 4
 _END = datetime.max.replace(tzinfo=UTC)
 
 
-def step(state: State, record: HitRecord, at: datetime | None = None) -> Step:
+def step(state: State, record: HitRecord, at: datetime | None = None, *, hold: bool = False) -> Step:
     """What the record leads to in this state. The state stays as it is: see `State.apply`.
 
-    `at` is when the record was appended to the log, by the broker's clock; None: when its article came.
+    `at` is when the record was appended to the log, by the broker's clock; None: when its article came. `hold`: more of
+    the same outage is known to follow, so no digest goes out yet.
     """
     at = record.seen_at if at is None else at
-    if state.due is None or at < state.due:
+    if hold or state.due is None or at < state.due:
         return _stepped(state, record, at, state.digests)
     out = digests.sent(state.digests.values(), at)
     told = tuple(Told(one.desk) for one in out)

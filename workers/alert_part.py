@@ -95,21 +95,23 @@ class Part:
         mark = Mark(self._epoch, message.offset)
         record = self._decoded(message, work)
         if record is not None:
-            done = step(self.state, record, self._appended(message))
+            at, waited = self._appended(message)
+            done = step(self.state, record, at, hold=waited)
             self.state.apply(done)
             self._note(done, mark, message, work)
             work.hits += isinstance(record, Hit)
         self.next = message.offset + 1
         work.mark = mark
 
-    def _appended(self, message: Record) -> datetime | None:
-        """When a message was appended, by the broker's clock; later, where it waited for an owner."""
+    def _appended(self, message: Record) -> tuple[datetime | None, bool]:
+        """When a message was appended, by the broker's clock, or else an owner came to it; and whether it waited."""
         at = when(message.timestamp)
         if at is None:
-            return None
+            return None, False
         if self._heard is None or at > self._heard[0]:
             self.hear(at)
-        return self.waited(message.offset, at)
+        owned = self.waited(message.offset, at)
+        return owned, owned > at
 
     def waited(self, offset: int, at: datetime) -> datetime:
         """When the hit at `offset`, which was appended `at`, came to an owner as far as one knows."""

@@ -128,6 +128,17 @@ def test_an_owner_that_comes_after_another_that_came_late_keeps_its_word() -> No
     assert kinds(disk) == [*["hit"] * 20, "digest"]
 
 
+def test_a_digest_that_is_due_waits_for_the_hits_that_wait() -> None:
+    """The owner was killed while it caught up, and another comes when the digest should have been out."""
+    disk = Disk()
+    first = taken_over(disk, WAIT)
+    write(disk, first, fold(first, HITS[:40]))
+    again = taken_over(disk, WAIT + 900)
+    write(disk, again, fold(again, [*HITS[40:], TICK, appended(101, Tick(seen_at=START), WAIT + 1000)]))
+    assert kinds(disk) == ["digest"]
+    assert decode_alert(disk.alerts[0].value).counts.articles == 100
+
+
 def test_waits_are_forgotten_once_their_hits_are_folded() -> None:
     disk = Disk()
     target = taken_over(disk, WAIT)
