@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.engine import LIFE, MAX_FORGOTTEN, MAX_TELLINGS, fold, step
+from alerts.engine import MAX_FORGOTTEN, fold, step
 from alerts.policies import MAX_RULES, POLICIES, Situation, Verdict, judge
 from alerts.state import Forgotten, State, Step
 from alerts.stories import signature
+from alerts.telling import LIFE, MAX_TELLINGS
 from tests.hit_logs import HOUR, START, hit, made_up_log, met, text_of, tick, withdrawn
 from topics.codec import encode
 from topics.records import Alert, Closed, HitRecord
