@@ -45,7 +45,7 @@ def message(alert: Alert) -> dict[str, Any]:
 def _digest(alert: Alert) -> dict[str, Any]:
     """A section for each story: there are fewer than the 50 blocks that a message may have."""
     lead, said = f"{plain(alert.severity).upper()} {plain(alert.desk)}", plain(alert.snippet.text)
-    blocks = [_header(f"{lead}: missed"), _section(escaped(said, limit=SECTION))]
+    blocks = [_header(f"{lead}: what was missed"), _section(escaped(said, limit=SECTION))]
     blocks += [_section(_missed(line)) for line in alert.missed]
     return {"text": escaped(f"{lead}: {said}", limit=TEXT), "blocks": blocks}
 
