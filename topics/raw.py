@@ -90,18 +90,22 @@ def _text_of(value: bytes | None) -> str:
     if len(value) > MAX_VALUE_BYTES:
         raise InvalidRecord("too_large", f"{len(value)} bytes, at most {MAX_VALUE_BYTES} are read")
     if value[0] == 0 and len(value) > 5:
-        schema = int.from_bytes(value[1:5], "big")
-        raise InvalidRecord(
-            "schema_registry",
-            f"framed for a schema registry (schema {schema}), and its input has none. "
-            '[[input]] with format = "avro" and registry.url reads it; or let the producer write plain JSON',
-        )
+        raise no_registry(int.from_bytes(value[1:5], "big"))
     if value[:2] == b"\x1f\x8b":
         raise InvalidRecord("not_json", "the value is gzip data; JSON is expected (use the topic's own compression)")
     try:
         return value.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidRecord("invalid_utf8", f"byte {error.start} of {len(value)}: {error.reason}") from None
+
+
+def no_registry(number: int) -> InvalidRecord:
+    """For a value that is framed for a schema registry, with the schema's id, where its input names none."""
+    return InvalidRecord(
+        "schema_registry",
+        f"framed for a schema registry (schema {number}), and its input names none. An [[input]] with registry.url "
+        '(and format = "avro", unless there is an envelope) reads it; or let the producer write plain JSON',
+    )
 
 
 def _lax(text: str, why: str, warnings: list[Warn]) -> Any:

@@ -107,6 +107,7 @@ async def test_a_registry_that_is_away_is_waited_for_and_nothing_is_a_dead_lette
             await _until(lambda: worker.total("wirewatch_processed_articles_total") == 40, worker)
             assert worker.total("wirewatch_dead_letters_total") == 0
             worker.wait_ready()
+            assert worker.total("wirewatch_input_missing_total") == 80  # neither a URL nor a date
             await _send(kafka.bootstrap, articles, [framed(43, b"what nobody registered")])
             await _until(lambda: worker.total("wirewatch_dead_letters_total") == 1, worker)
             assert worker.stop() == 0

@@ -3,14 +3,16 @@
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tests.producers import MICROS, MYSQL, POSTGRES, TEXT, connect_field, connect_json, debezium, row
 from topics.errors import InvalidRecord
-from topics.inputs.form import Form
+from topics.inputs.envelopes import UNWRAP
+from topics.inputs.form import FORMATS, Form
 from topics.inputs.read import Read, Reader
+from workers.sections import Input
 
 ONE_PM = datetime(2026, 11, 2, 13, tzinfo=UTC)
 TABLE = Form(
@@ -264,3 +266,8 @@ def test_a_map_wins_over_the_standard() -> None:
     item = NINJS_1 | {"links": [{"rel": "web", "href": "https://news.example/talks"}]}
     article = ninjs(item, map={"url": ("links.href",)}).article
     assert (article.url, article.title) == ("https://news.example/talks", "Talks fail")
+
+
+def test_every_format_can_be_named_in_the_settings_and_is_unwrapped() -> None:
+    named = get_args(Input.model_fields["format"].annotation)
+    assert set(named) == set(FORMATS) == set(UNWRAP)

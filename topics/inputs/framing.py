@@ -45,15 +45,6 @@ def unpack(data: bytes) -> Schema:
     return msgspec.json.decode(data, type=Schema)
 
 
-def no_registry(number: int) -> InvalidRecord:
-    """For a framed value whose input names no registry."""
-    return InvalidRecord(
-        "schema_registry",
-        f"framed for a schema registry (schema {number}), and its input has none. "
-        '[[input]] with format = "avro" and registry.url reads it; or let the producer write plain JSON',
-    )
-
-
 def no_schema(number: int, registry: str) -> InvalidRecord:
     """For a value whose registry does not have the schema."""
     return InvalidRecord(

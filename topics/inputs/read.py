@@ -12,7 +12,7 @@ from topics.inputs.envelopes import UNWRAP, Content, of_media
 from topics.inputs.form import Form
 from topics.inputs.mapping import Map
 from topics.inputs.moments import Moments
-from topics.raw import Headers, article_of, cloud_event, parse_object
+from topics.raw import Headers, article_of, cloud_event, no_registry, parse_object
 from topics.records import RawArticle, Warn
 
 _NO_ARTICLE = RawArticle()
@@ -73,7 +73,7 @@ class Reader:
 
     def _framed(self, number: int, value: bytes, schema: bytes | None) -> tuple[dict[str, Any], list[Warn]]:
         if self._form.registry is None:
-            raise framing.no_registry(number)
+            raise no_registry(number)
         if schema is None:
             raise framing.no_schema(number, self._form.registry)
         known, data = framing.unpack(schema), value[framing.HEADER_BYTES :]

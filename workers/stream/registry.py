@@ -108,7 +108,8 @@ class Registry:
                     break
                 except NoAnswer as error:
                     self._waiting[number] = str(error)
-                    log.warning("waiting for the schema registry", schema=number, reason=str(error))
+                    if next(iter(self._waiting)) == number:  # one says it for all
+                        log.warning("waiting for the schema registry", schema=number, reason=str(error))
                 await self._sleep(delay * random.uniform(0.8, 1.2))
                 delay = min(LONGEST_DELAY, delay * 2)
         finally:
