@@ -57,7 +57,7 @@ def _first(field: str, given: list[tuple[str, Path]], found: Mapping[str, Any]) 
     unusable = None
     for text, path in given:
         # Names with a dot in them come from tools that flatten objects.
-        values = list(paths.find(found, (text,) if text in found else path))
+        values = paths.find(found, (text,) if text in found else path)
         value = _of_many(field, values)
         if _usable(field, value):
             return value

@@ -21,13 +21,19 @@ def parse(text: str) -> Path:
     return steps
 
 
-def find(value: Any, path: Path) -> Iterator[Any]:
+def find(value: Any, path: Path) -> list[Any]:
     """All that the path leads to, in order; lists are gone into, one level, at the end too. Nulls are nothing."""
-    for one in _follow(value, path, 0):
+    at = 0
+    while at < len(path) and isinstance(value, dict):  # nearly always all the way
+        value = value.get(path[at])
+        at += 1
+    found: list[Any] = []
+    for one in _follow(value, path, at) if at < len(path) else (value,):
         if isinstance(one, list):
-            yield from (item for item in one if item is not None)
+            found += (item for item in one if item is not None)
         elif one is not None:
-            yield one
+            found.append(one)
+    return found
 
 
 def _follow(value: Any, path: Path, at: int) -> Iterator[Any]:
