@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: demo test image-test lint format schemas lock bench clean install
+.PHONY: demo test image-test deploy-test dashboards lint format schemas lock bench clean install
 
 install: $(STAMP)
 
@@ -42,6 +42,9 @@ lock: $(STAMP)  ## requirements.lock from pyproject.toml, and the image's: hashe
 	$(BIN)/python -m uv pip compile -q --generate-hashes --universal --all-extras pyproject.toml -o requirements.lock
 	$(BIN)/python -m uv pip compile -q --generate-hashes --universal pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	echo 'hatchling>=1.27,<2' | $(BIN)/python -m uv pip compile -q --generate-hashes --universal - -c requirements.lock -o deploy/build.lock
+
+deploy-test: $(STAMP)  ## the chart against Kubernetes' schemas: fetches helm (go) and schemas (npm)
+	$(BIN)/pytest -m deploy tests/deploy
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

@@ -1,0 +1,53 @@
+"""What the chart is held against, fetched at the first use into `.cache/deploy` and never into the environment."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CACHE = Path(__file__).parents[2] / ".cache" / "deploy"
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
+NODE = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5")
+
+
+class ToolMissing(Exception):
+    """A tool of the machine's (go, npm) that is needed to fetch one of ours is not there."""
+
+
+def helm() -> Path:
+    """The `helm` command. Building it takes minutes, once."""
+    binary = CACHE / "bin" / "helm"
+    if not binary.exists():
+        _run("go", "install", HELM, env={"GOBIN": str(binary.parent)})
+    return binary
+
+
+def kubernetes_validate() -> Path:
+    """The `kubernetes-validate` command."""
+    venv = CACHE / "venv"
+    binary = venv / "bin" / "kubernetes-validate"
+    if not binary.exists():
+        _run(sys.executable, "-m", "uv", "venv", "-q", str(venv))
+        _run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(venv), KUBERNETES_VALIDATE)
+    return binary
+
+
+def node_modules() -> Path:
+    """A folder with the schemas of KEDA's and the Prometheus operator's resources, and TypeScript."""
+    folder = CACHE / "node"
+    if not (folder / "node_modules" / "typescript").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _run("npm", "install", "--prefix", str(folder), "--no-save", "--no-package-lock", "--ignore-scripts", *NODE)
+    return folder
+
+
+def _run(command: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+    if shutil.which(command) is None:
+        raise ToolMissing(f"{command} is needed to fetch {arguments[-1]}")
+    done = subprocess.run(
+        [command, *arguments], env=os.environ | (env or {}), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ToolMissing(f"{command} {' '.join(arguments)}: {(done.stderr or done.stdout)[-1000:]}")
