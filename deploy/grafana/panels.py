@@ -1,0 +1,137 @@
+"""A panel as we write one down, and how it becomes Grafana's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.models import common as models
+from grafana_foundation_sdk.models import dashboard as dash
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
+ANY = "graph"
+"""The kind of panel that most are: lines over time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """`queries` are (PromQL, legend). `warn` and `bad` are thresholds; with `low`, less is worse.
+
+    `kind` is a key of `KINDS`; `width` is of 24 columns. `runbook` is an alert's anchor.
+    """
+
+    title: str
+    about: str
+    queries: tuple[tuple[str, str], ...]
+    kind: str = ANY
+    unit: str = "short"
+    width: int = 12
+    height: int = 8
+    warn: float | None = None
+    bad: float | None = None
+    low: bool = False
+    runbook: str | None = None
+    stacked: bool = False
+    decimals: int | None = None
+
+
+def built(panel: Panel) -> object:
+    """The panel's builder."""
+    made = KINDS[panel.kind](panel)
+    made.title(panel.title).description(panel.about).datasource(DATASOURCE).span(panel.width).height(panel.height)
+    if panel.decimals is not None:
+        made.decimals(panel.decimals)
+    if panel.runbook:
+        made.links([dashboard.DashboardLink(f"Runbook: {panel.runbook}").url(f"${{runbook}}#{panel.runbook.lower()}")])
+    return made
+
+
+def _queries(panel: Panel, *, instant: bool = False, form: PromQueryFormat | None = None) -> list[prometheus.Dataquery]:
+    made = []
+    for number, (expression, legend) in enumerate(panel.queries):
+        query = prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(chr(ord("A") + number))
+        query = query.instant() if instant else query.range()
+        made.append(query.format(form) if form else query)
+    return made
+
+
+def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    colours = ("red", "orange", "green") if panel.low else ("green", "orange", "red")
+    limits = (panel.bad, panel.warn) if panel.low else (panel.warn, panel.bad)
+    steps = [dash.Threshold(color=colours[0], value=None)]
+    steps += [
+        dash.Threshold(color=colour, value=limit)
+        for colour, limit in zip(colours[1:], limits, strict=True)
+        if limit is not None
+    ]
+    return dashboard.ThresholdsConfig().mode(dash.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _graph(panel: Panel) -> timeseries.Panel:
+    made = (
+        timeseries.Panel()
+        .unit(panel.unit)
+        .targets(_queries(panel))
+        .thresholds(_thresholds(panel))
+        .line_width(1)
+        .fill_opacity(25 if panel.stacked else 8)
+        .show_points(models.VisibilityMode.NEVER)
+        .axis_soft_min(0)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(models.LegendDisplayMode.LIST)
+            .placement(models.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
+    )
+    if panel.stacked:
+        made.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL))
+    if panel.warn is not None or panel.bad is not None:
+        made.thresholds_style(common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED))
+    return made
+
+
+def _stat(panel: Panel) -> stat.Panel:
+    return (
+        stat.Panel()
+        .unit(panel.unit)
+        .targets(_queries(panel))
+        .thresholds(_thresholds(panel))
+        .color_mode(models.BigValueColorMode.VALUE)
+        .graph_mode(models.BigValueGraphMode.AREA)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+
+
+def _heatmap(panel: Panel) -> heatmap.Panel:
+    return heatmap.Panel().targets(_queries(panel, form=PromQueryFormat.HEATMAP)).calculate(False)
+
+
+def _bars(panel: Panel) -> bargauge.Panel:
+    return (
+        bargauge.Panel()
+        .unit(panel.unit)
+        .targets(_queries(panel, instant=True))
+        .thresholds(_thresholds(panel))
+        .orientation(models.VizOrientation.HORIZONTAL)
+        .display_mode(models.BarGaugeDisplayMode.BASIC)
+    )
+
+
+def _table(panel: Panel) -> table.Panel:
+    return (
+        table.Panel()
+        .unit(panel.unit)
+        .targets(_queries(panel, instant=True, form=PromQueryFormat.TABLE))
+        .thresholds(_thresholds(panel))
+    )
+
+
+KINDS: dict[str, Callable[[Panel], object]] = {
+    ANY: _graph,
+    "stat": _stat,
+    "heatmap": _heatmap,
+    "bars": _bars,
+    "table": _table,
+}
