@@ -499,10 +499,13 @@ def built_page(page: Page) -> dash.Dashboard:
     )
     for variable in _variables():
         made.with_variable(variable)
+    number = 0
     for title, panels in page.rows.items():
-        made.with_row(dashboard.Row(title))
+        number += 1
+        made.with_row(dashboard.Row(title).id(number))
         for panel in panels:
-            made.with_panel(built(panel))
+            number += 1
+            made.with_panel(built(panel).id(number))
     return made.build()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.models import common as models
@@ -35,7 +36,7 @@ class Panel:
     decimals: int | None = None
 
 
-def built(panel: Panel) -> object:
+def built(panel: Panel) -> Any:
     """The panel's builder."""
     made = KINDS[panel.kind](panel)
     made.title(panel.title).description(panel.about).datasource(DATASOURCE).span(panel.width).height(panel.height)
@@ -128,7 +129,7 @@ def _table(panel: Panel) -> table.Panel:
     )
 
 
-KINDS: dict[str, Callable[[Panel], object]] = {
+KINDS: dict[str, Callable[[Panel], Any]] = {
     ANY: _graph,
     "stat": _stat,
     "heatmap": _heatmap,

@@ -9,6 +9,7 @@ from pathlib import Path
 CACHE = Path(__file__).parents[2] / ".cache" / "deploy"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
+GRAFANA_SDK = "grafana-foundation-sdk==0.0.21"
 NODE = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5")
 
 
@@ -26,12 +27,17 @@ def helm() -> Path:
 
 def kubernetes_validate() -> Path:
     """The `kubernetes-validate` command."""
-    venv = CACHE / "venv"
-    binary = venv / "bin" / "kubernetes-validate"
-    if not binary.exists():
-        _run(sys.executable, "-m", "uv", "venv", "-q", str(venv))
-        _run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(venv), KUBERNETES_VALIDATE)
-    return binary
+    return python_of("kubernetes", KUBERNETES_VALIDATE).parent / "kubernetes-validate"
+
+
+def python_of(name: str, *requirements: str) -> Path:
+    """The Python of an environment of its own that has these packages."""
+    venv = CACHE / f"venv-{name}"
+    if not (venv / ".installed").exists():
+        _run(sys.executable, "-m", "uv", "venv", "-q", "--clear", str(venv))
+        _run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(venv), *requirements)
+        (venv / ".installed").touch()
+    return venv / "bin" / "python"
 
 
 def node_modules() -> Path:
