@@ -19,8 +19,9 @@ from workers.article.options import Options
 from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
 from workers.closing import Closing, caught_up
+from workers.counting import Counting
 from workers.in_force import InForce, desks
-from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
+from workers.messages import Record, Result
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.source_watch import SourceWatch
@@ -30,7 +31,6 @@ from workers.stream.brakes import Brakes
 from workers.stream.consumer import Limits, Loop
 from workers.stream.lane import Lane
 from workers.stream.newest import newest
-from workers.stream.place import Place
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
 from workers.stream.registry import Registries
@@ -109,6 +109,7 @@ class Enrich:
         self._brakes = Brakes(
             Rules(**settings.enrich.brake.model_dump()), submit=self._submit, newest=partial(newest, settings)
         )
+        self._counting = Counting(metrics, sources=self._sources.settled, brakes=self._brakes)
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
@@ -160,6 +161,7 @@ class Enrich:
         for origin, number in self._in_force.origins.items():
             self._metrics.watchlists.labels(origin).set(number)
         versions = {watchlist.id: watchlist.version for watchlist in watchlists}
+        self._metrics.in_force(versions, desks=desks(self._watched))
         log.info("watchlists", versions=versions, **self._in_force.origins)
         return self._bundle()
 
@@ -223,7 +225,7 @@ class Enrich:
                 submit=self._submit,
                 publish=publisher.publish,
                 limits=self._limits(),
-                observer=self,
+                observer=self._counting,
                 lane=partial(Lane, gate=self._brakes.gate),
             )
             ledger = self._loop.ledger
@@ -272,23 +274,15 @@ class Enrich:
 
     def _measure(self, ends: Mapping[TopicPartition, int]) -> None:
         """The brokers have answered: they have the partitions end there."""
-        loop, metrics = self._loop, self._metrics
+        loop = self._loop
         self._waiting = None
         if loop is None:
             return
-        self._behind = False
         self._brakes.ends(ends)
         held = self._brakes.held()  # waits, and does not stand still
-        for tp, end in ends.items():
-            books = loop.books(tp)
-            if books is None:
-                continue
-            labels = (tp.topic, str(tp.partition))
-            metrics.position.labels(*labels).set(books.position)
-            metrics.committed.labels(*labels).set(books.committed)
-            metrics.lag.labels(*labels).set(max(0, end - books.committed))
-            metrics.unaccounted.labels(*labels).set(books.unaccounted)
-            self._behind |= end > books.committed and tp not in held
+        books = {tp: (stand, end) for tp, end in ends.items() if (stand := loop.books(tp)) is not None}
+        self._counting.measured(books)
+        self._behind = any(end > stand.committed and tp not in held for tp, (stand, end) in books.items())
         if not self._behind:
             loop.idle()
         self._check_claims({tp.topic for tp in ends})
@@ -308,6 +302,7 @@ class Enrich:
             self._beat.tick()
             loop = self._loop
             metrics.in_flight.set(loop.records if loop else 0)
+            metrics.pool_busy.set(self._pool.busy)
             metrics.in_flight_bytes.set(loop.bytes if loop else 0)
             metrics.paused_partitions.set(loop.paused if loop else 0)
             metrics.braked(self._brakes.held())
@@ -336,45 +331,3 @@ class Enrich:
             return "waiting for an assignment"
         # It reads what it can. But a rollout that takes an input's rights away must not pass for a good one.
         return self._brakes.why() or self._loop.trouble or self._standing.partly
-
-    # --- the loop's observer
-
-    def consumed(self, records: Sequence[Record]) -> None:
-        self._metrics.consumed.labels(records[0].topic).inc(len(records))
-
-    def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
-        metrics = self._metrics
-        now = time.time()
-        metrics.stage_seconds.labels("send").observe(sent)
-        self._sources.settled(records, results)
-        for record, result in zip(records, results, strict=True):
-            metrics.processed.labels(result.outcome).inc()
-            if result.outcome == DEAD_LETTERED and result.reason:
-                metrics.dead_lettered.labels(result.reason).inc()
-            for stage, seconds in result.stages.items():
-                metrics.stage_seconds.labels(stage).observe(seconds)
-            for field in result.missing:
-                metrics.input_missing.labels(field).inc()
-            if record.timestamp > 0:
-                metrics.latency_seconds.observe(max(0.0, now - record.timestamp / 1000))
-            if result.age is not None:
-                metrics.article_age_seconds.observe(max(0.0, result.age))
-            if result.outcome == ENRICHED:
-                metrics.hits.inc(len(result.first))
-
-    def committed(self, ok: bool) -> None:
-        self._metrics.commits.labels("ok" if ok else "failed").inc()
-
-    def rebalanced(self, assigned: int) -> None:
-        self._metrics.rebalances.inc()
-        self._metrics.assigned_partitions.set(assigned)
-
-    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        for tp in partitions:
-            self._metrics.forget(tp.topic, tp.partition)
-        self._brakes.revoked(partitions)
-
-    def misplaced(self, place: Place) -> None:
-        self._metrics.misplaced(place.partition.topic, place.skipped)
-        if place.anew:
-            self._brakes.forget(place.partition)

@@ -36,7 +36,8 @@ class Result(NamedTuple):
 
     `first` is to be acknowledged before `then` is sent. `stages` are seconds by stage, `age` the seconds from
     publication to the broker (None: unknown), `entities` the number of mentions by label. `source` is the id of the
-    listed source that the article is of (None: a stranger), `boilerplate` the number of paragraphs taken out as its.
+    listed source that the article is of (None: a stranger), `desks` and `rules` are the (desk, severity) and the
+    (watchlist, rule) that it met, `boilerplate` the number of paragraphs taken out as its.
     `missing` are the fields that its input expects and the article does not have.
     """
 
@@ -48,6 +49,8 @@ class Result(NamedTuple):
     age: float | None = None
     entities: dict[str, int] = {}  # noqa: RUF012  # nor to this
     source: str | None = None
+    desks: tuple[tuple[str, str], ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
     boilerplate: int = 0
     missing: tuple[str, ...] = ()
 

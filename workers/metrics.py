@@ -27,6 +27,14 @@ POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
 SUPPRESSED = ("repeat", "cooldown", "backfill", "missed")
 DELIVERIES = ("delivered", "digested", "repeated", "retried", "refused")
 
+LABELS = (
+    *("PERSON", "NORP", "FAC", "ORG", "GPE", "LOC", "PRODUCT", "EVENT", "WORK_OF_ART", "LAW", "LANGUAGE"),
+    *("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "other"),
+)
+OTHER = "other"
+MAX_RULES = 1000
+"""Rules with a series of their own."""
+
 # Stages take from tens of microseconds to the time budget (20 s by default).
 STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 # From an idle worker's milliseconds to the backlog of an outage.
@@ -57,6 +65,7 @@ class Metrics:
         self._positions(registry)
         self._in_flight(registry)
         self._pool(registry)
+        self._watched(registry)
         self._alerting(registry)
         self._sources(registry)
 
@@ -119,6 +128,10 @@ class Metrics:
         self.lag = Gauge(
             "wirewatch_lag_records", "End of the partition minus the committed offset", _PARTITION, registry=registry
         )
+        self.lag_seconds = Gauge(
+            "wirewatch_lag_seconds", "How long the oldest record not settled has waited", _PARTITION, registry=registry
+        )
+        self.end = Gauge("wirewatch_end_offset", "The partition's end (high watermark)", _PARTITION, registry=registry)
         self.position = Gauge(
             "wirewatch_position_offset", "The next offset that will be fetched", _PARTITION, registry=registry
         )
@@ -187,6 +200,9 @@ class Metrics:
 
     def _pool(self, registry: CollectorRegistry) -> None:
         self.pool_processes = Gauge("wirewatch_pool_processes", "Processes of the pool", registry=registry)
+        self.pool_busy = Gauge(
+            "wirewatch_pool_busy_processes", "Processes of the pool that have articles in hand", registry=registry
+        )
         self.pool_restarts = Counter(
             "wirewatch_pool_restarts_total", "Pool processes replaced, by reason", ("reason",), registry=registry
         )
@@ -203,6 +219,58 @@ class Metrics:
         _start_at_zero(self.pool_restarts, POOL_RESTARTS)
         _start_at_zero(self.watchlist_reloads, RELOAD_RESULTS)
         _start_at_zero(self.watchlists, WATCHLIST_ORIGINS)
+
+    def _watched(self, registry: CollectorRegistry) -> None:
+        self.entities = Counter(
+            "wirewatch_entities_total", "Mentions found, by label (OntoNotes)", ("label",), registry=registry
+        )
+        # Desks and rules are those of the watchlists in force, so few; of rules the first MAX_RULES that were met.
+        self.desk_hits = Counter(
+            "wirewatch_desk_hits_total",
+            "Articles that met a desk's rules, by the highest severity",
+            ("desk", "severity"),
+            registry=registry,
+        )
+        self.rule_hits = Counter(
+            "wirewatch_rule_hits_total", "Articles that met a rule", ("watchlist", "rule"), registry=registry
+        )
+        self.desk_alerts = Counter(
+            "wirewatch_desk_alerts_total", "Alerts published, by desk", ("desk", "severity"), registry=registry
+        )
+        # 1, for each that is in force: two versions for long mean that a worker did not take one.
+        self.watchlist_info = Gauge(
+            "wirewatch_watchlist_info", "Watchlists in force; always 1", ("watchlist", "version"), registry=registry
+        )
+        self.alert_age_seconds = Histogram(
+            "wirewatch_alert_age_seconds",
+            "From an article's publication to its alert",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._rules: set[tuple[str, str]] = set()
+        _start_at_zero(self.entities, LABELS)
+
+    def in_force(self, versions: Mapping[str, str], *, desks: Iterable[str]) -> None:
+        """These watchlists (id -> version), and no others; `desks` are those that they serve."""
+        for desk in desks:
+            for severity in SEVERITIES:
+                self.desk_hits.labels(desk, severity)
+        self.watchlist_info.clear()
+        for watchlist, version in versions.items():
+            self.watchlist_info.labels(watchlist, version).set(1)
+
+    def found(self, labels: Mapping[str, int]) -> None:
+        """So many mentions of each label; a model of the user's may have labels of its own."""
+        for label, number in labels.items():
+            self.entities.labels(label if label in LABELS else OTHER).inc(number)
+
+    def met(self, watchlist: str, rule: str) -> None:
+        """An article met a rule."""
+        if (watchlist, rule) not in self._rules:
+            if len(self._rules) >= MAX_RULES:
+                watchlist = rule = OTHER
+            self._rules.add((watchlist, rule))
+        self.rule_hits.labels(watchlist, rule).inc()
 
     def _alerting(self, registry: CollectorRegistry) -> None:
         self.hits = Counter(
@@ -310,7 +378,7 @@ class Metrics:
 
     def forget(self, topic: str, partition: int) -> None:
         """Drop the series of a partition that is no longer ours; whoever has it now reports them."""
-        for gauge in (self.lag, self.position, self.committed, self.unaccounted):
+        for gauge in (self.lag, self.lag_seconds, self.end, self.position, self.committed, self.unaccounted):
             gauge.remove(topic, str(partition))
 
 

@@ -281,13 +281,13 @@ WATCH = Page(
                 title="Hits by desk",
                 about="Articles that met a desk's rules, in five minutes.",
                 stacked=True,
-                queries=((f"sum by (desk) (increase(wirewatch_hits_total{BY_JOB}[5m]))", "{{desk}}"),),
+                queries=((f"sum by (desk) (increase(wirewatch_desk_hits_total{BY_JOB}[5m]))", "{{desk}}"),),
             ),
             Panel(
                 title="Alerts by desk",
                 about="What remains once repeats are folded, in five minutes.",
                 stacked=True,
-                queries=((f"sum by (desk) (increase(wirewatch_alerts_total{BY_JOB}[5m]))", "{{desk}}"),),
+                queries=((f"sum by (desk) (increase(wirewatch_desk_alerts_total{BY_JOB}[5m]))", "{{desk}}"),),
             ),
             Panel(
                 title="Alerts by kind",
@@ -370,9 +370,16 @@ FAILURES = Page(
             ),
             Panel(
                 title="Brake",
-                about="1: the partition is stopped, since most of its records cannot be read.",
+                about="Partitions that are stopped, since most of their records cannot be read; and how many of the last "
+                "records those are.",
                 bad=1,
-                queries=((f"max by (topic, partition) (wirewatch_brake{BY_TOPIC})", "{{topic}}/{{partition}}"),),
+                queries=(
+                    (f"sum by (job) (wirewatch_brake_partitions{BY_JOB})", "{{job}} stopped"),
+                    (
+                        f"max by (topic, partition) (wirewatch_brake_bad_records{BY_TOPIC})",
+                        "{{topic}}/{{partition}} bad",
+                    ),
+                ),
                 runbook="WirewatchBrakeOn",
             ),
             Panel(

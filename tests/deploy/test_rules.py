@@ -46,11 +46,10 @@ def latency(slow: float) -> Series:
     }
 
 
-def stalled(*, lag: str, committed: str, brake: str = "0") -> Series:
+def stalled(*, lag: str, committed: str) -> Series:
     return {
         f"wirewatch_lag_records{{{PLACE}}}": lag,
         f"wirewatch_committed_offset{{{PLACE}}}": committed,
-        f"wirewatch_brake{{{PLACE}}}": steady(float(brake)),
     }
 
 
@@ -101,7 +100,8 @@ CASES = {
         # A great lag that shrinks, an idle partition, and one whose brake is on (which has an alert of its own).
         stalled(lag=steady(5_000_000), committed=growing(10))
         | {name.replace('"0"', '"1"'): v for name, v in stalled(lag=steady(0), committed=steady(7)).items()}
-        | {name.replace('"0"', '"2"'): v for name, v in stalled(lag=steady(9), committed=steady(7), brake="1").items()},
+        | {name.replace('"0"', '"2"'): v for name, v in stalled(lag=steady(9), committed=steady(7)).items()}
+        | {f"wirewatch_brake_bad_records{{{PLACE}}}".replace('"0"', '"2"'): steady(60)},
     ),
     "WirewatchLagGrowing": Case(
         {f"wirewatch_lag_records{{{PLACE}}}": "0+0x10 2000+1000x100"},
@@ -128,7 +128,9 @@ CASES = {
     "WirewatchClockOff": Case(
         one("wirewatch_clock_offset_seconds", "", steady(-3600)), one("wirewatch_clock_offset_seconds", "", steady(5))
     ),
-    "WirewatchBrakeOn": Case({f"wirewatch_brake{{{PLACE}}}": steady(1)}, {f"wirewatch_brake{{{PLACE}}}": steady(0)}),
+    "WirewatchBrakeOn": Case(
+        {f"wirewatch_brake_bad_records{{{PLACE}}}": steady(60)}, {'wirewatch_brake_partitions{job="enrich"}': steady(0)}
+    ),
     # Every other record, but few of them.
     "WirewatchDeadLetters": Case(letters(20), letters(0.5, all_=1)),
     "WirewatchPoolCrashes": Case(

@@ -208,6 +208,8 @@ class Pipeline:
             stages=work.stages,
             age=(work.seen_at - article.published_at).total_seconds() if article.published_at else None,
             entities=dict(Counter(mention.label for mention in work.mentions)),
+            desks=tuple((match.desk, match.severity) for match in work.matches),
+            rules=tuple((rule.watchlist, rule.rule) for match in work.matches for rule in match.rules),
             missing=work.missing,
         )
 

@@ -71,6 +71,7 @@ class Pool:
         self.processes = processes
         self.time_budget = time_budget
         self.active_at = time.monotonic()
+        self._in_hand = 0
         """When a process last came to the end of something, for good or ill."""
         self._watchlists: dict[str, bytes] = {}
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -126,10 +127,17 @@ class Pool:
         task = _Task(list(batch), revision, Future())
         task.done.set_running_or_notify_cancel()  # nobody's cancellation reaches a running process
         self._tasks.put(task)
+        self._in_hand += 1
         try:
             return await asyncio.wrap_future(task.done)
         finally:
+            self._in_hand -= 1
             self.active_at = time.monotonic()
+
+    @property
+    def busy(self) -> int:
+        """Processes that have a batch in hand."""
+        return min(self._in_hand, self.processes)
 
     def close(self) -> None:
         """End the processes now, whatever they are at."""
