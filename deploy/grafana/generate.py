@@ -370,7 +370,7 @@ FAILURES = Page(
             ),
             Panel(
                 title="Brake",
-                about="Partitions that are stopped, since most of their records cannot be read; and how many of the last "
+                about="Partitions that are stopped, since most records cannot be read; and how many of the last "
                 "records those are.",
                 bad=1,
                 queries=(
