@@ -103,6 +103,7 @@ class Stage:
         self._lock = asyncio.Lock()
         self._generation: int | None = None
         self._moved: dict[int, float] = {}
+        self._folded_at: dict[int, float] = {}
         self._reached = -math.inf
         self._why = Reason(producer)
 
@@ -277,11 +278,20 @@ class Stage:
         ends = await self._app.consumer.highwaters(*parts) if parts else {}
         for tp, part in parts.items():
             lag = ends[tp] - part.next if part.next is not None else 0
-            self._metrics.lag.labels(*map(str, tp)).set(lag)
-            self._metrics.position.labels(*map(str, tp)).set(part.next or 0)
+            self._show(tp, part, end=ends[tp], lag=lag)
             away = time.monotonic() - self._moved.get(tp.partition, math.inf)
             if lag > 0 and away > STALLED:
                 raise Stalled(f"{tp.topic}/{tp.partition}: {lag} hits wait, none came for {away:.0f} s")
+
+    def _show(self, tp: Any, part: Part, *, end: int, lag: int) -> None:
+        metrics, labels = self._metrics, (tp.topic, str(tp.partition))
+        metrics.lag.labels(*labels).set(lag)
+        # What waits came after the hit that was folded last.
+        folded = self._folded_at.get(tp.partition)
+        metrics.lag_seconds.labels(*labels).set(max(0.0, time.time() - folded) if lag > 0 and folded else 0.0)
+        metrics.end.labels(*labels).set(end)
+        metrics.position.labels(*labels).set(part.next or 0)
+        metrics.committed.labels(*labels).set(part.next or 0)  # the cursor is what counts, and is written with it
 
     def unready(self) -> str | None:
         """Why it does not fold; None when it does, or stands by with no partition."""
@@ -365,8 +375,13 @@ class Stage:
             await self._writer.append(self.topics.stories, number, part.entries(work), whole=True)
         self._metrics.hits.inc(work.hits)
         self._metrics.repeated.inc(work.repeated)
+        wall = time.time()
         for alert in work.published:
             self._metrics.alerts.labels(alert.kind, alert.severity).inc()
+            self._metrics.desk_alerts.labels(alert.desk, alert.severity).inc()
+            if alert.kind == "hit" and alert.article.published_at is not None:
+                age = wall - alert.article.published_at.timestamp()
+                self._metrics.alert_age_seconds.observe(max(0.0, age))
         for reason in work.suppressed:
             self._metrics.suppressed.labels(reason).inc()
         for reason in work.reasons:
@@ -382,4 +397,5 @@ class Stage:
         wall, now = time.time(), time.monotonic()
         for event in events:
             self._moved[event.message.partition] = now
+            self._folded_at[event.message.partition] = event.message.timestamp
             self._metrics.latency_seconds.observe(max(0.0, wall - event.message.timestamp))

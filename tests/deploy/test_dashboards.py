@@ -84,7 +84,7 @@ SAMPLES = ROOT / "workers" / "samples" / "articles.jsonl"
 
 def articles(number: int) -> list[bytes]:
     """Our samples over and over, each time another article, from two sources, with bad records among them."""
-    samples = [json.loads(line) for line in SAMPLES.read_text().splitlines()]
+    samples = [json.loads(line) for line in SAMPLES.read_text().strip().split("\n")]
     found = []
     for n in range(number):
         article = dict(samples[n % len(samples)])
