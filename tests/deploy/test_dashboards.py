@@ -84,7 +84,8 @@ SAMPLES = ROOT / "workers" / "samples" / "articles.jsonl"
 
 def articles(number: int) -> list[bytes]:
     """Our samples over and over, each time another article, from two sources, with bad records among them."""
-    samples = [json.loads(line) for line in SAMPLES.read_text().strip().split("\n")]
+    lines = SAMPLES.read_text().strip().split("\n")
+    samples = [json.loads(line) for line in lines if line.endswith("}")]  # one is broken on purpose
     found = []
     for n in range(number):
         article = dict(samples[n % len(samples)])
