@@ -31,6 +31,12 @@ def quantile(q: float, metric: str, by: str = "") -> str:
     return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{BY_JOB}[$__rate_interval])))"
 
 
+def lately(metric: str, by: str) -> str:
+    """What a counter gained in five minutes, the first time that its labels were seen included: `increase` misses it."""
+    now, then = (f"sum by ({by}) ({metric}{BY_JOB}{offset})" for offset in ("", " offset 5m"))
+    return f"clamp_min({now} - ({then} or 0 * {now}), 0)"
+
+
 def rate(metric: str, by: str, selector: str = BY_JOB) -> str:
     return f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))"
 
@@ -200,10 +206,14 @@ PIPELINE = Page(
             ),
             Panel(
                 title="In flight",
-                about="Records read and not yet settled, against the limit at which partitions pause.",
+                unit="percentunit",
+                about="Records read and not yet settled, of as many as make partitions pause.",
                 queries=(
-                    (f"sum by (job, instance) (wirewatch_in_flight_records{BY_JOB})", "{{job}} {{instance}}"),
-                    (f"max by (job) (wirewatch_in_flight_limit_records{BY_JOB} > 0)", "{{job}} limit"),
+                    (
+                        f"sum by (job, instance) (wirewatch_in_flight_records{BY_JOB}) / "
+                        f"(sum by (job, instance) (wirewatch_in_flight_limit_records{BY_JOB}) > 0)",
+                        "{{job}} {{instance}}",
+                    ),
                 ),
             ),
             Panel(
@@ -220,7 +230,10 @@ PIPELINE = Page(
                 title="Busy processes",
                 about="Pool processes that have an article in hand, and how many there are.",
                 queries=(
-                    (f"sum by (instance) (wirewatch_pool_busy_processes{BY_JOB})", "{{instance}} busy"),
+                    (
+                        f"sum by (instance) (wirewatch_pool_busy_processes{BY_JOB}) and sum by (instance) (wirewatch_pool_processes) > 0",
+                        "{{instance}} busy",
+                    ),
                     (f"sum by (instance) (wirewatch_pool_processes{BY_JOB} > 0)", "{{instance}} all"),
                 ),
             ),
@@ -287,7 +300,7 @@ WATCH = Page(
                 title="Alerts by desk",
                 about="What remains once repeats are folded, in five minutes.",
                 stacked=True,
-                queries=((f"sum by (desk) (increase(wirewatch_desk_alerts_total{BY_JOB}[5m]))", "{{desk}}"),),
+                queries=((lately("wirewatch_desk_alerts_total", "desk"), "{{desk}}"),),
             ),
             Panel(
                 title="Alerts by kind",

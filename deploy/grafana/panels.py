@@ -57,15 +57,15 @@ def _queries(panel: Panel, *, instant: bool = False, form: PromQueryFormat | Non
 
 
 def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
-    colours = ("red", "orange", "green") if panel.low else ("green", "orange", "red")
-    limits = (panel.bad, panel.warn) if panel.low else (panel.warn, panel.bad)
-    steps = [dash.Threshold(color=colours[0], value=None)]
-    steps += [
-        dash.Threshold(color=colour, value=limit)
-        for colour, limit in zip(colours[1:], limits, strict=True)
-        if limit is not None
-    ]
-    return dashboard.ThresholdsConfig().mode(dash.ThresholdsMode.ABSOLUTE).steps(steps)
+    if panel.low:  # red below `bad`, orange below `warn`
+        steps = [("red", None)] if panel.bad is not None else []
+        steps += [("orange", panel.bad)] if panel.warn is not None else []
+        steps += [("green", panel.warn if panel.warn is not None else panel.bad)]
+    else:
+        steps = [("green", None), ("orange", panel.warn), ("red", panel.bad)]
+        steps = [steps[0], *(step for step in steps[1:] if step[1] is not None)]
+    thresholds = [dash.Threshold(color=colour, value=limit) for colour, limit in steps]
+    return dashboard.ThresholdsConfig().mode(dash.ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
 def _graph(panel: Panel) -> timeseries.Panel:
