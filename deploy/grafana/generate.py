@@ -32,7 +32,7 @@ def quantile(q: float, metric: str, by: str = "") -> str:
 
 
 def lately(metric: str, by: str) -> str:
-    """What a counter gained in five minutes, the first time that its labels were seen included: `increase` misses it."""
+    """What a counter gained in five minutes, with what it began with, which `increase` misses."""
     now, then = (f"sum by ({by}) ({metric}{BY_JOB}{offset})" for offset in ("", " offset 5m"))
     return f"clamp_min({now} - ({then} or 0 * {now}), 0)"
 
@@ -231,7 +231,8 @@ PIPELINE = Page(
                 about="Pool processes that have an article in hand, and how many there are.",
                 queries=(
                     (
-                        f"sum by (instance) (wirewatch_pool_busy_processes{BY_JOB}) and sum by (instance) (wirewatch_pool_processes) > 0",
+                        f"sum by (instance) (wirewatch_pool_busy_processes{BY_JOB}) "
+                        "and sum by (instance) (wirewatch_pool_processes) > 0",
                         "{{instance}} busy",
                     ),
                     (f"sum by (instance) (wirewatch_pool_processes{BY_JOB} > 0)", "{{instance}} all"),
