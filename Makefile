@@ -43,6 +43,9 @@ lock: $(STAMP)  ## requirements.lock from pyproject.toml, and the image's: hashe
 	$(BIN)/python -m uv pip compile -q --generate-hashes --universal pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	echo 'hatchling>=1.27,<2' | $(BIN)/python -m uv pip compile -q --generate-hashes --universal - -c requirements.lock -o deploy/build.lock
 
+dashboards: $(STAMP)  ## deploy/grafana/dashboards/ from deploy/grafana/generate.py
+	$(BIN)/python -m tests.deploy.tools deploy/grafana/generate.py
+
 deploy-test: $(STAMP)  ## the chart against Kubernetes' schemas: fetches helm (go) and schemas (npm)
 	$(BIN)/pytest -m deploy tests/deploy
 

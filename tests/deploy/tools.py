@@ -57,3 +57,7 @@ def _run(command: str, *arguments: str, env: dict[str, str] | None = None) -> No
     )
     if done.returncode:
         raise ToolMissing(f"{command} {' '.join(arguments)}: {(done.stderr or done.stdout)[-1000:]}")
+
+
+if __name__ == "__main__":
+    subprocess.run([str(python_of("grafana", GRAFANA_SDK)), *sys.argv[1:]], check=True)
