@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules" / "wirewatch.yaml"
 RUNBOOK = ROOT / "deploy" / "RUNBOOK.md"
