@@ -7,7 +7,7 @@ right of its own since Kafka 2.8: Write on any topic is enough.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from topics.catalog import TOPICS
 from workers.sections import Input, Route
@@ -163,12 +163,9 @@ def _groups(settings: Settings) -> list[Right]:
 
 
 def _check(settings: Settings) -> list[Right]:
-    ours = [role for role in TOPICS if role != "raw"]
+    needed = [right for worker in (_enrich, _alert, _deliver) for right in worker(settings)]
     looks = ("Describe", "DescribeConfigs")
-    return [
-        *(right for look in looks for right in (*_inputs(settings, look), *_on(settings, look, *ours))),
-        *_groups(settings),
-    ]
+    return [*(replace(right, operations=looks) for right in needed if right.kind == TOPIC), *_groups(settings)]
 
 
 def _publish(settings: Settings) -> list[Right]:

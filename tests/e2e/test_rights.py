@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,8 +13,10 @@ from urllib.error import URLError
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from confluent_kafka.admin import AdminClient
 
 from tests.delivering import an_alert
+from tests.demo_process import COMMAND
 from tests.e2e.test_security import answer, article, by_certificate, count
 from tests.hit_logs import hit
 from tests.kafka.administrator import give_rights, make_topics
@@ -55,18 +59,35 @@ class Job:
     def env(self, who: str) -> dict[str, str]:
         return self._env | by_certificate(self.secured, self.user(who))
 
+    async def rights(self, *who: str) -> None:
+        flags = [flag for name in who for flag in ("--worker", name, "--principal", f"{name}=User:{self.user(name)}")]
+        printed = await self._printed("topics", "list", "--acls", *flags)
+        await asyncio.to_thread(give_rights, self.secured, printed)
+
     async def prepare(self, *who: str, partitions: int = 1, **env: str) -> None:
         """Topics and rights, as printed."""
         self._env |= env
         printed = await self._printed("topics", "create", "--print", "--partitions", str(partitions))
         await make_topics(self.secured.cluster, printed)
         await self.secured.cluster.create_topic(self.copy)
-        flags = [flag for name in who for flag in ("--worker", name, "--principal", f"{name}=User:{self.user(name)}")]
-        printed = await self._printed("topics", "list", "--acls", *flags)
-        await asyncio.to_thread(give_rights, self.secured, printed)
+        if who:
+            await self.rights(*who)
 
     async def _printed(self, *arguments: str) -> str:
         return (await asyncio.to_thread(run_command, *arguments, env=self._env)).decode()
+
+    def run(self, who: str, *command: str) -> tuple[int, str]:
+        """A command as its user: the exit code, and what it says."""
+        more = [str(self._folder / "watchlist.yaml")] if who == "watchlists" else []
+        done = subprocess.run(
+            [*COMMAND, *command, *more],
+            input=article(1),
+            capture_output=True,
+            env=os.environ | self.env(who),
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stderr.decode() + done.stdout.decode()
 
     def start(self, worker: str) -> WorkerProcess:
         flags = ("--processes", "1") if worker == "enrich" else ()
@@ -128,7 +149,46 @@ async def test_the_printed_rights_are_enough_for_everything(job: Job) -> None:
     for worker in workers:
         await asyncio.to_thread(worker.wait_ready)
         assert '"level": "error"' not in worker.log.read_text()
+    assert await asyncio.to_thread(members, job) == {
+        f"{job.prefix}-{group}": {f"{job.prefix}-{group.partition('-')[0]}"}
+        for group in ("enrich", "alert", "deliver-copy")
+    }
     assert [worker.stop() for worker in workers] == [0, 0, 0]
+
+
+def members(job: Job) -> dict[str, set[str]]:
+    """What the members of our groups call themselves."""
+    admin: Any = AdminClient({"bootstrap.servers": job.secured.bootstrap, "log_level": 0})
+    groups = [f"{job.prefix}-{name}" for name in ("enrich", "alert", "deliver-copy")]
+    found = {name: future.result(20) for name, future in admin.describe_consumer_groups(groups).items()}
+    return {name: {member.client_id for member in group.members} for name, group in found.items()}
+
+
+COMMANDS = {
+    "check": (("check", "--json"), "we may not see it"),
+    "publish": (("publish", "-"), ".raw on"),
+    "tail": (("tail", "raw", "--once"), ".raw on"),
+    "trace": (("trace", "a1", "--json"), "no topic"),
+    "watchlists": (("watchlists", "push", "--force"), ".watchlists on"),
+    "resume": (("resume",), ".watchlists on"),
+    "dlq": (("dlq", "list"), ".dead-letters on"),
+}
+"""The command, and a part of what it says without any right. In an order in which each finds something to do."""
+
+
+async def test_commands_work_with_their_printed_rights_and_without_say_what_is_missing(job: Job) -> None:
+    await job.prepare()
+    for who, (command, words) in COMMANDS.items():
+        code, said = await asyncio.to_thread(job.run, who, *command)
+        assert (code != 0, words in said) == (True, True), said
+    await job.rights(*COMMANDS)
+    for who, (command, _) in COMMANDS.items():
+        code, said = await asyncio.to_thread(job.run, who, *command)
+        if who == "check":  # its own user may do what it has to; whether a worker may, the worker's user asks
+            assert "not checked" not in said
+            assert "we may not see" not in said
+        else:
+            assert code == 0, said
 
 
 async def test_inputs_that_are_refused_or_come_later_are_named_while_the_others_are_read(job: Job) -> None:

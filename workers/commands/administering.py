@@ -22,6 +22,14 @@ def topic_commands(
         yield shlex.join(words)
 
 
+def no_topic(settings: Settings, name: str) -> str:
+    """That a topic is not there; as far as one can know: a client is told the same of one that it may not see."""
+    return (
+        f"no topic {name} on {settings.brokers}, or none that we may see "
+        "(to make ours: wirewatch topics create; to see it: wirewatch topics list --acls)"
+    )
+
+
 def principals(given: Sequence[str], who: Sequence[str]) -> Mapping[str, str]:
     """Who runs what: worker or command -> principal. Without any, each is one of its own: `User:wirewatch-WORKER`.
 

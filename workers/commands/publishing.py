@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from topics.errors import ConfigError
+from workers.commands.administering import no_topic
 from workers.settings import Settings
 from workers.stream import kafka
 
@@ -48,7 +49,7 @@ async def publish(
     clock = asyncio.get_running_loop().time
     async with kafka.running(article_producer(settings)) as producer:
         if topic not in (await producer.client.fetch_all_metadata()).topics():
-            raise ConfigError(f"no topic {topic} on {settings.brokers} (to make ours: wirewatch topics create)")
+            raise ConfigError(no_topic(settings, topic))
         started = clock()
         sending: set[asyncio.Task[None]] = set()
 

@@ -16,6 +16,7 @@ from topics.errors import ConfigError, TransientError
 from topics.watchlists import manifest_key
 from workers.checks.cluster import Cluster, look
 from workers.closing import closed
+from workers.commands.administering import no_topic
 from workers.commands.running import CommandFailed
 from workers.settings import Settings
 from workers.stream import kafka
@@ -134,8 +135,8 @@ async def opened(settings: Settings, *, writes: bool = False) -> AsyncIterator[T
 
 def _check(settings: Settings, cluster: Cluster, name: str, *, writes: bool) -> None:
     found = cluster.topics[name]
-    if found.error == "UnknownTopicOrPartitionError":
-        raise ConfigError(f"no topic {name} on {settings.brokers} (to make ours: wirewatch topics create)")
+    if found.error is not None and not found.partitions:
+        raise ConfigError(no_topic(settings, name))
     try:
         check_topic(name, found)
     except TransientError as error:

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from alerts.plain import plain
 from topics.errors import ConfigError
+from workers.commands.administering import no_topic
 from workers.dead_letters import PREFIX
 from workers.settings import Settings
 from workers.stream import kafka
@@ -77,7 +78,7 @@ def starting_places(
 async def _partitions(consumer: Any, topic: str, settings: Settings) -> list[TopicPartition]:
     cluster = await consumer._client.fetch_all_metadata()  # its own list has only topics that it was asked for
     if not (partitions := cluster.partitions_for_topic(topic)):
-        raise ConfigError(f"no topic {topic} on {settings.brokers} (to make ours: wirewatch topics create)")
+        raise ConfigError(no_topic(settings, topic))
     return [TopicPartition(topic, partition) for partition in sorted(partitions)]
 
 

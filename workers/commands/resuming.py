@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from aiokafka import TopicPartition
 
 from workers import resume as records
+from workers.commands.administering import no_topic
 from workers.commands.running import CommandFailed
 from workers.resume import Resume
 from workers.settings import Settings
@@ -22,7 +23,7 @@ async def resume(settings: Settings, places: Sequence[str]) -> list[Resume]:
         raise CommandFailed("enrich.watchlists_topic is false: workers do not read the topic that tells them")
     async with kafka.running(kafka.consumer(settings)) as consumer:
         if topic not in await consumer.topics():
-            raise CommandFailed(f"no topic {topic}: workers are told by it (made by: wirewatch topics create)")
+            raise CommandFailed(f"workers are told by it: {no_topic(settings, topic)}")
         there = await inputs.partitions(settings, consumer)
         chosen = _chosen(there, places)
         if not chosen:
