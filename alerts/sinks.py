@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -34,6 +35,10 @@ MAX_ANSWER_BYTES = 64 * 1024
 RETRIED = (408, 425, 429)
 MOVED_FOR_NOW = (302, 303, 307)
 """Redirects are not followed: an alert goes where its settings say, and nowhere else. These may be gone again."""
+
+
+CARRIED: ContextVar[tuple[tuple[str, bytes | None], ...]] = ContextVar("CARRIED", default=())
+"""W3C Trace Context of the alert that is being sent, as Kafka's headers: webhooks and topics pass it on."""
 
 
 class TryLater(TransientError):
@@ -123,7 +128,7 @@ class Webhook:
 
     async def send(self, alert: Alert, *, key: bytes | None, value: bytes) -> None:
         body = self.body(alert, value)
-        headers = self._headers | {"Idempotency-Key": quote(alert.id, safe="-._~:/+ ")}
+        headers = _carried() | self._headers | {"Idempotency-Key": quote(alert.id, safe="-._~:/+ ")}
         try:
             async with self._opened().post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 said = await _bounded(answer)
@@ -260,6 +265,12 @@ def _checked_headers(options: WebhookOptions) -> dict[str, str]:
             raise ConfigError("token: expected visible ASCII characters without spaces")
         headers["Authorization"] = f"Bearer {token}"
     return headers
+
+
+def _carried() -> dict[str, str]:
+    """What is carried, as HTTP headers, but for what cannot be one."""
+    texts = {name: (value or b"").decode("latin-1") for name, value in CARRIED.get()}
+    return {name: text for name, text in texts.items() if re.fullmatch(r"[\x21-\x7e][\x20-\x7e]{0,4000}", text)}
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> str:

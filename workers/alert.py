@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import faust
 import structlog
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from topics.errors import TransientError
-from workers import faust_app, health, permits
+from workers import faust_app, health, permits, telemetry
 from workers.alert_log import MAX_BATCH_BYTES
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.checks import at_start as checks
@@ -22,6 +23,9 @@ from workers.stream import kafka
 from workers.stream.diagnose import Unreachable, explain
 from workers.stream.session import AFTER_REFUSAL
 from workers.supervisor import follow_supervisor
+
+if TYPE_CHECKING:
+    from workers.spans import Spans
 
 log = structlog.get_logger()
 
@@ -89,7 +93,7 @@ async def _fold(
             await kafka.stop(producer)
 
 
-async def run(settings: Settings, metrics: Metrics) -> None:
+async def run(settings: Settings, metrics: Metrics, *, spans: "Spans | None" = None) -> None:
     """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends."""
     stopping = stopping_by_signal(drain=settings.alert.drain, end=end_process)
     app = faust_app.app(settings, settings.group_of("alert"))
@@ -98,7 +102,7 @@ async def run(settings: Settings, metrics: Metrics) -> None:
     producer = kafka.producer(
         settings, worker="alert", linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES
     )
-    stage = Stage(app, settings, metrics, producer)
+    stage = Stage(app, settings, metrics, producer, spans=spans)
     async with health.serve(
         host=settings.host,
         port=settings.port,
@@ -118,7 +122,8 @@ def main(settings: Settings) -> int:
     metrics.restarts.inc(follow_supervisor())
 
     async def run_and_end() -> None:
-        await run(settings, metrics)
+        async with telemetry.exporting("alert") as spans:
+            await run(settings, metrics, spans=spans)
         # Clients that could not be stopped in time, with the brokers away, must not keep the process alive: neither
         # their threads nor their tasks, which asyncio would cancel and then wait for.
         end_process(0)

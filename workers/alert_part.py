@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -34,6 +34,8 @@ class Work:
     """What a few hits of a partition lead to: written in this order, then the hits are acknowledged.
 
     `mark` is that of the last hit, None where all of them had been folded before. `size` bounds the state's bytes.
+    `spans` are those of the hits, if any are made: they end once all is written.
+    `spans` are those of the hits, and end with it.
     """
 
     alerts: list[Entry] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Work:
     hits: int = 0
     known: int = 0
     repeated: int = 0
+    spans: list[Any] = field(default_factory=list)
 
 
 class Place(NamedTuple):

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import faust
 import structlog
@@ -37,6 +37,9 @@ from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.diagnose import Reason
 from workers.stream.publisher import Publisher
+
+if TYPE_CHECKING:
+    from workers.spans import Spans
 
 log = structlog.get_logger()
 
@@ -79,7 +82,9 @@ class Stage:
         producer: AIOKafkaProducer,
         *,
         end: Callable[[int], NoReturn] = end_process,
+        spans: "Spans | None" = None,
     ) -> None:
+        self._spans = spans
         self.topics = Topics(settings.topic("hits"), settings.topic("alerts"), settings.topic("stories"))
         self.parts: dict[int, Part] = {}
         self.away: str | None = None
@@ -354,6 +359,9 @@ class Stage:
                 tuple(cast("Headers", message.headers or ())),
             )
             part = self.parts[message.partition]
+            if self._spans and (part.next is None or message.offset >= part.next):
+                record, span = self._spans.folding(record, group=self._settings.group_of("alert"))
+                work.spans.append(span)
             try:
                 part.fold(record, work)
             except Gap:
@@ -373,6 +381,8 @@ class Stage:
         self.pulse.check()
         if work.mark is not None:
             await self._writer.append(self.topics.stories, number, part.entries(work), whole=True)
+        for span in work.spans:
+            span.end()
         self._metrics.hits.inc(work.hits)
         self._metrics.repeated.inc(work.repeated)
         wall = time.time()

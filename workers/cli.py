@@ -24,6 +24,8 @@ from workers.commands.options import (
     Brokers,
     Config,
     Group,
+    LogFormat,
+    LogLevel,
     Model,
     Port,
     Prefix,
@@ -31,6 +33,7 @@ from workers.commands.options import (
     SourcesFile,
     Watchlists,
     load,
+    logging,
     section,
 )
 from workers.commands.publish import publish_command
@@ -129,6 +132,8 @@ def enrich(
             metavar="earliest|latest|TIME|-2h", help="Where a group without offsets begins. [default: earliest]"
         ),
     ] = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     supervise: Supervise = False,
 ) -> None:
     """Raw articles in; enriched articles, hits and dead letters out."""
@@ -143,13 +148,16 @@ def enrich(
         model=model,
         input=[{"topics": [topic]} for topic in inputs or ()],
         start=start,
+        **logging(log_level, log_format),
         enrich=section(processes=processes),
     )
 
     async def worker(chosen: "Settings", metrics: Any, stopping: asyncio.Event) -> None:
+        from workers import telemetry
         from workers.enrich import Enrich
 
-        await Enrich(chosen, metrics=metrics, stopping=stopping).run()
+        async with telemetry.exporting("enrich") as spans:
+            await Enrich(chosen, metrics=metrics, stopping=stopping, spans=spans).run()
 
     serve(chosen, worker, drain=chosen.enrich.drain, supervise=supervise)
 
@@ -161,10 +169,12 @@ def alert(
     group: Group = None,
     config: Config = None,
     port: Port = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     supervise: Supervise = True,
 ) -> None:
     """Hits in; one alert a story and desk out."""
-    chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
+    chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port, **logging(log_level, log_format))
     if supervise:
         supervised(chosen)
     from workers import logs
@@ -181,16 +191,23 @@ def deliver(
     group: Group = None,
     config: Config = None,
     port: Port = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     supervise: Supervise = False,
 ) -> None:
     """Alerts in; out to people, chats and topics.
 
     Who gets which is said by [[deliver.route]] in the settings.
     """
-    from workers import deliver as worker
+    chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port, **logging(log_level, log_format))
 
-    chosen = load(config, brokers=brokers, prefix=prefix, group=group, port=port)
-    serve(chosen, worker.run, drain=chosen.deliver.drain, supervise=supervise)
+    async def worker(chosen: "Settings", metrics: Any, stopping: asyncio.Event) -> None:
+        from workers import deliver, telemetry
+
+        async with telemetry.exporting("deliver") as spans:
+            await deliver.run(chosen, metrics, stopping, spans=spans)
+
+    serve(chosen, worker, drain=chosen.deliver.drain, supervise=supervise)
 
 
 app.command("demo", epilog="Example: wirewatch demo --watchlist mine.yaml   (edit and save mine.yaml while it runs)")(

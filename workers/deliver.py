@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -21,7 +21,7 @@ from workers import health, permits
 from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
 from workers.delivery import DELIVERED, Delivery
-from workers.messages import DEAD_LETTERED, Record, Result
+from workers.messages import DEAD_LETTERED, TRACE, Record, Result
 from workers.metrics import Metrics
 from workers.rights import route_rights
 from workers.sections import Route
@@ -29,6 +29,7 @@ from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
+from workers.stream.lane import Submit
 from workers.stream.place import Place
 from workers.stream.publisher import Publisher
 from workers.stream.session import PROBE_TIMEOUT, cancelled, follow, keep_running, probe
@@ -46,11 +47,19 @@ STALLED_AFTER = 120.0
 SETTLED_BEFORE = Result("settled_before")
 """By this partition's owner before us, beyond the offset that it could commit."""
 
+if TYPE_CHECKING:
+    from workers.spans import Spans
+
 log = structlog.get_logger()
 
 
 async def run(
-    settings: Settings, metrics: Metrics, stopping: asyncio.Event, *, now: Callable[[], float] = time.time
+    settings: Settings,
+    metrics: Metrics,
+    stopping: asyncio.Event,
+    *,
+    now: Callable[[], float] = time.time,
+    spans: "Spans | None" = None,
 ) -> None:
     """Deliver until `stopping` is set. `now` is wall time, for embargoes.
 
@@ -58,7 +67,8 @@ async def run(
     """
     clock = ClockCheck(metrics.clock_offset_seconds.set, now=now)
     couriers = [
-        Courier(settings, route, metrics=metrics, stopping=stopping, now=now, clock=clock) for route in routes(settings)
+        Courier(settings, route, metrics=metrics, stopping=stopping, now=now, clock=clock, spans=spans)
+        for route in routes(settings)
     ]
     beat = health.Beat(limit=STALLED_AFTER)
 
@@ -112,6 +122,7 @@ class Courier:
         stopping: asyncio.Event,
         now: Callable[[], float] = time.time,
         clock: ClockCheck | None = None,
+        spans: "Spans | None" = None,
     ) -> None:
         self.name = route.name
         self._clock = clock or ClockCheck(now=now)
@@ -124,6 +135,11 @@ class Courier:
         self._topic = settings.topic("alerts")
         self.sink = self._make_sink(route)
         self._delivery = Delivery(route, self.sink, counted=self._counted, now=now, max_age=self._max_age(route))
+        self._spans = spans
+        self._deliver: Submit = self._delivery.submit
+        if spans:
+            group = settings.group_of(f"deliver-{route.name}")
+            self._deliver = spans.delivering(self._delivery.submit, route=route.name, group=group)
         self._producer: Any = None
         self._ahead: Ahead | None = None
         self._lanes: list[Unordered] = []
@@ -215,7 +231,8 @@ class Courier:
             tp = TopicPartition(record.topic, record.partition)
             if self._ahead is not None and await self._ahead.holds(tp, record.offset):
                 return [SETTLED_BEFORE]
-        return await self._delivery.submit(batch)
+            sinks.CARRIED.set(tuple(header for header in record.headers if header[0] in TRACE))
+        return await self._deliver(batch)
 
     def _open_lane(self, **parts: Any) -> Unordered:
         lane = Unordered(**parts)
@@ -233,7 +250,7 @@ class Courier:
         if self._producer is None:
             raise TransientError("no connection to Kafka")
         limit = 2 * self._settings.kafka.request_timeout
-        headers = list(events.headers(alert, source=events.source_of(self._settings.prefix)))
+        headers = [*events.headers(alert, source=events.source_of(self._settings.prefix)), *sinks.CARRIED.get()]
         began = self._clock.now()
         try:
             sending = self._producer.send_and_wait(topic, value, key=key, headers=headers)
@@ -280,6 +297,8 @@ class Courier:
 
     def _counted(self, result: str) -> None:
         self._metrics.deliveries.labels(self.name, result).inc()
+        if self._spans:
+            self._spans.attempted(result)
 
     def _sent(self, topic: str) -> None:
         self._metrics.produced.labels(topic).inc()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -37,6 +37,9 @@ from workers.stream.registry import Registries
 from workers.stream.session import cancelled, follow, keep_running, probe
 from workers.stream.sizing import pool_size
 from workers.stream.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from workers.spans import Spans
 
 LOAD_INTERVAL = 0.25
 
@@ -82,7 +85,11 @@ def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
 class Enrich:
     """The worker's state between sessions: the pool and the watchlists outlive a broker's absence."""
 
-    def __init__(self, settings: Settings, *, metrics: Metrics, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, *, metrics: Metrics, stopping: asyncio.Event, spans: "Spans | None" = None
+    ) -> None:
+        self._articles = spans.of_articles(group=settings.group_of("enrich")) if spans else None
+        self._work = self._articles.submit(self._submit) if self._articles else self._submit
         self._settings = settings
         self._metrics = metrics
         self._stopping = stopping
@@ -107,7 +114,7 @@ class Enrich:
         self._registries = Registries(settings.inputs)
         self._placed = False
         self._brakes = Brakes(
-            Rules(**settings.enrich.brake.model_dump()), submit=self._submit, newest=partial(newest, settings)
+            Rules(**settings.enrich.brake.model_dump()), submit=self._work, newest=partial(newest, settings)
         )
         self._counting = Counting(metrics, sources=self._sources.settled, brakes=self._brakes)
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
@@ -222,8 +229,8 @@ class Enrich:
             )
             self._loop = Loop(
                 consumer,
-                submit=self._submit,
-                publish=publisher.publish,
+                submit=self._work,
+                publish=self._articles.publish(publisher.publish) if self._articles else publisher.publish,
                 limits=self._limits(),
                 observer=self._counting,
                 lane=partial(Lane, gate=self._brakes.gate),

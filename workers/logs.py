@@ -15,7 +15,18 @@ from typing import Any, TextIO
 import structlog
 
 MASK = "***"
-LIBRARIES = ("aiokafka", "kafka", "faust", "mode", "asyncio", "aiohttp", "watchfiles", "trafilatura", "urllib3")
+LIBRARIES = (
+    "aiokafka",
+    "kafka",
+    "faust",
+    "mode",
+    "asyncio",
+    "aiohttp",
+    "watchfiles",
+    "trafilatura",
+    "urllib3",
+    "opentelemetry",
+)
 """Heard from `warning` on, whatever our own level."""
 
 _SECRET_KEY = re.compile(

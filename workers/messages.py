@@ -1,6 +1,6 @@
 """What the loop and the pool's processes hand to each other. NamedTuples: they pickle quickly."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from topics.events import TRACE, Headers
 
@@ -38,7 +38,8 @@ class Result(NamedTuple):
     publication to the broker (None: unknown), `entities` the number of mentions by label. `source` is the id of the
     listed source that the article is of (None: a stranger), `desks` and `rules` are the (desk, severity) and the
     (watchlist, rule) that it met, `boilerplate` the number of paragraphs taken out as its.
-    `missing` are the fields that its input expects and the article does not have.
+    `missing` are the fields that its input expects and the article does not have. `timing` is for spans
+    (`workers.spans`), and is set outside of the pool.
     """
 
     outcome: str
@@ -53,6 +54,7 @@ class Result(NamedTuple):
     rules: tuple[tuple[str, str], ...] = ()
     boilerplate: int = 0
     missing: tuple[str, ...] = ()
+    timing: Any = None
 
 
 ENRICHED = "enriched"

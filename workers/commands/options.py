@@ -44,6 +44,14 @@ Model = Annotated[
 Processes = Annotated[
     int | None, typer.Option("--processes", min=0, metavar="N", help="0: as many as the machine allows.")
 ]
+LogLevel = Annotated[
+    str | None,
+    typer.Option("--log-level", metavar="debug|info|warning|error", help="From which level on. [default: info]"),
+]
+LogFormat = Annotated[
+    str | None,
+    typer.Option("--log-format", metavar="auto|json|text", help="auto: text on a terminal, JSON elsewhere."),
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, a line each.")]
 Plain = Annotated[bool, typer.Option("--text", help="The file is one plain-text article.")]
 
@@ -80,6 +88,11 @@ def load(config: Path | None = None, **flags: Any) -> "Settings":
 def section(**values: Any) -> dict[str, Any]:
     """A table of the settings, of those flags that were given."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def logging(level: str | None, format: str | None) -> dict[str, Any]:
+    """The settings of a worker's log, of those flags that were given."""
+    return section(log_level=level, log_format=format)
 
 
 def topic_name(chosen: "Settings", name: str) -> str:
