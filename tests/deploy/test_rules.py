@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-RULES = ROOT / "deploy" / "prometheus" / "rules" / "wirewatch.yaml"
+RULES = ROOT / "deploy" / "prometheus" / "rules" / "wirewatch.yml"
 RUNBOOK = ROOT / "deploy" / "RUNBOOK.md"
 PLACE = 'job="enrich",topic="news.raw",partition="0"'
 MINUTES = 480
