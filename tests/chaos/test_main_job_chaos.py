@@ -121,6 +121,7 @@ async def test_workers_stopped_in_turn_repeat_nothing(
         while not publishing.done():
             await asyncio.sleep(3)
             worker = (*enrich, *alert)[turn % 4]
+            await asyncio.to_thread(worker.wait_up)  # before, SIGTERM just ends it
             assert await asyncio.to_thread(worker.stop) == 0
             worker.start()
             turn += 1
