@@ -51,6 +51,19 @@ async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) 
         wait = min(RETRY_MAX, wait * 2)
 
 
+async def _watch_rights(settings: Settings, stage: Stage) -> None:
+    """Look again and again: some rights are only used when a worker starts, and it would not come up again."""
+    while True:
+        await asyncio.sleep(permits.AGAIN)
+        try:
+            lacking = (await permits.look(settings, "alert")).lacking
+        except (KafkaError, TimeoutError, OSError):  # the stage's own measuring says so
+            continue
+        if lacking != stage.lacking:
+            stage.lacking = lacking
+            log.warning("topics or rights have changed", lacking=lacking)
+
+
 async def _start(stage: Stage, app: faust.App, producer: AIOKafkaProducer) -> None:
     await producer.start()
     stage.connect()
@@ -78,10 +91,8 @@ async def _fold(
         return
     await starting
     loop_delay = health.watch_loop(metrics.loop_delay_seconds.observe)
-    tasks += [
-        asyncio.create_task(task)
-        for task in (stage.run(), stage.tick(), stage.measure(), loop_delay, checks.tell(settings, "alert"))
-    ]
+    works = (stage.run(), stage.tick(), stage.measure(), _watch_rights(settings, stage))
+    tasks += [asyncio.create_task(work) for work in (*works, loop_delay, checks.tell(settings, "alert"))]
     await told
     log.info("draining", seconds=settings.alert.drain)
     with suppress(TimeoutError):

@@ -89,6 +89,8 @@ class Stage:
         self.parts: dict[int, Part] = {}
         self.away: str | None = None
         """Why the brokers could not be reached when it started; None once they were."""
+        self.lacking: str | None = None
+        """What it may not do any more, though it needs it only at its next start."""
         self.held: frozenset[int] = frozenset()
         """Partitions of hits that are ours and cannot be folded: alerts or stories do not have them (yet)."""
         self.unequal: str | None = None
@@ -307,7 +309,7 @@ class Stage:
         if time.monotonic() - self._reached > MEASURE + REACHABLE:
             known = f": {self._why.found}" if self._why.found else ""
             return f"the brokers at {self._settings.brokers} do not answer{known}"
-        return self.unequal
+        return self.unequal or self.lacking
 
     async def drain(self) -> None:
         """Let the batch in hand end, commit what is done, and fold no more."""

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -23,6 +22,9 @@ from tests.kafka.administrator import give_rights, make_topics
 from tests.kafka.secured import Secured
 from tests.worker_processes import WorkerProcess, Workers, run_command
 from topics.codec import encode
+from workers import permits
+from workers.rights import rights
+from workers.settings import Settings, load
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
@@ -59,7 +61,14 @@ class Job:
     def env(self, who: str) -> dict[str, str]:
         return self._env | by_certificate(self.secured, self.user(who))
 
-    async def rights(self, *who: str) -> None:
+    def settings(self, who: str) -> Settings:
+        """Those of the user's environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.env(who).items():
+                patch.setenv(name, value)
+            return load()
+
+    async def give(self, *who: str) -> None:
         flags = [flag for name in who for flag in ("--worker", name, "--principal", f"{name}=User:{self.user(name)}")]
         printed = await self._printed("topics", "list", "--acls", *flags)
         await asyncio.to_thread(give_rights, self.secured, printed)
@@ -71,7 +80,7 @@ class Job:
         await make_topics(self.secured.cluster, printed)
         await self.secured.cluster.create_topic(self.copy)
         if who:
-            await self.rights(*who)
+            await self.give(*who)
 
     async def _printed(self, *arguments: str) -> str:
         return (await asyncio.to_thread(run_command, *arguments, env=self._env)).decode()
@@ -129,7 +138,7 @@ async def says(worker: WorkerProcess, *words: str, timeout: float = 60) -> str:
     try:
         async with asyncio.timeout(timeout):
             while True:
-                with suppress(URLError):  # between two processes of a supervisor
+                with suppress(OSError):  # between two processes of a supervisor
                     said = await asyncio.to_thread(answer, worker, "readyz")
                 if all(word in said for word in words):
                     return said
@@ -181,7 +190,7 @@ async def test_commands_work_with_their_printed_rights_and_without_say_what_is_m
     for who, (command, words) in COMMANDS.items():
         code, said = await asyncio.to_thread(job.run, who, *command)
         assert (code != 0, words in said) == (True, True), said
-    await job.rights(*COMMANDS)
+    await job.give(*COMMANDS)
     for who, (command, _) in COMMANDS.items():
         code, said = await asyncio.to_thread(job.run, who, *command)
         if who == "check":  # its own user may do what it has to; whether a worker may, the worker's user asks
@@ -213,6 +222,22 @@ async def test_inputs_that_are_refused_or_come_later_are_named_while_the_others_
     await job.write("in-c", article(4))
     assert ids(await job.records(job.topic("enriched"), 4)) == {"a1", "a2", "a3", "a4"}
     assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("who", WORKERS)
+async def test_each_right_that_is_lacking_at_the_start_is_named(job: Job, who: str) -> None:
+    await job.prepare(who)
+    settings = job.settings(who)
+    assert await permits.look(settings, who) == permits.Standing()
+    for right in rights(settings, who):
+        if right.name == job.topic("watchlists"):  # whoever reads it says so: test_watchlist_topic.py
+            continue
+        for operation in right.operations:
+            await job.deny(who, operation, **{right.kind: right.name})
+            found = await permits.look(settings, who)
+            assert f"not allowed: {operation} on {right.kind} {right.name}" in (found.lacking or "")
+            await job.undo(who, operation, **{right.kind: right.name})
+    assert await permits.look(settings, who) == permits.Standing()
 
 
 Case = tuple[str, str, str]
