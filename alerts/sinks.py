@@ -161,12 +161,14 @@ class Webhook:
     def _judge(self, status: int, retry_after: str | None, said: str) -> None:
         if 200 <= status < 300:
             return
-        message = f"{self._host} answered {status}{f': {said}' if said else ''}"
+        brief = f"{self._host} answered {status}"
+        # What a server says may repeat what it was sent: that is for the dead letter, and in no log.
+        message = f"{brief}: {said}" if said else brief
         if status in RETRIED or status >= 500:
-            raise TryLater(message, after=_seconds(retry_after, self._now()))
+            raise TryLater(brief, after=_seconds(retry_after, self._now()))
         if status in MOVED_FOR_NOW:
-            raise TransientError(f"{message} (redirects are not followed)")
-        raise InvalidRecord("refused", message)
+            raise TransientError(f"{brief} (redirects are not followed)")
+        raise InvalidRecord("refused", message, brief)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -5,16 +5,17 @@ class InvalidRecord(Exception):
     """A record that no retry will make readable: it goes to the dead letters.
 
     `reason` is one of a small fixed set (`REASONS`), fit for a metric label; `message` is for people and may
-    quote the record.
+    quote the record. `brief` is the message as far as it quotes nobody: what a log says.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, brief: str | None = None) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.message = message
+        self.brief = message if brief is None else brief
 
-    def __reduce__(self) -> tuple[type["InvalidRecord"], tuple[str, str]]:
-        return type(self), (self.reason, self.message)
+    def __reduce__(self) -> tuple[type["InvalidRecord"], tuple[str, str, str]]:
+        return type(self), (self.reason, self.message, self.brief)
 
 
 class TransientError(Exception):

@@ -226,7 +226,7 @@ class Delivery:
             partition=record.partition,
             offset=record.offset,
             reason=error.reason,
-            message=error.message,
+            message=error.brief,
         )
         extra = {"sink": self._route.name, "attempt": str(attempt)}
         letter = dead_letter(record, error, stage="deliver", extra=extra)

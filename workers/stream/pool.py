@@ -37,11 +37,15 @@ class PoolBroken(Exception):
 
 
 class TaskFailed(Exception):
-    """A batch did not come back. `reason`: crash, timeout or memory."""
+    """A batch did not come back. `reason`: crash, timeout or memory; `quote` is an error's text, which no log is told.
 
-    def __init__(self, reason: str, message: str) -> None:
+    What went wrong with a text may quote it.
+    """
+
+    def __init__(self, reason: str, message: str, *, quote: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.quote = quote
 
 
 class _Task(NamedTuple):
@@ -120,7 +124,7 @@ class Pool:
         except TaskFailed as failure:
             place = f"{record.topic}/{record.partition}/{record.offset}"
             log.warning("record given up", record=place, error=str(failure))
-            error = InvalidRecord("worker_crash", f"twice: {failure}")
+            error = InvalidRecord("worker_crash", f"twice: {failure}{failure.quote}")
             return Result(DEAD_LETTERED, error.reason, then=(dead_letter(record, error, stage="enrich"),))
 
     async def _run(self, batch: Sequence[Record], revision: str) -> list[Result]:
@@ -237,7 +241,8 @@ class _Keeper:
             results: list[Result] = answer
             return results
         if kind == FAILED:
-            return TaskFailed("crash", answer)
+            name, colon, text = answer.partition(":")
+            return TaskFailed("crash", name, quote=colon + text)
         # Out of memory: what the error left behind in the process is unknown.
         raise TaskFailed("memory", answer)
 
