@@ -46,7 +46,7 @@ lock: $(STAMP)  ## requirements.lock from pyproject.toml, and the image's: hashe
 dashboards: $(STAMP)  ## deploy/grafana/dashboards/ from deploy/grafana/generate.py
 	$(BIN)/python -m tests.deploy.tools deploy/grafana/generate.py
 
-deploy-test: $(STAMP)  ## the chart against Kubernetes' schemas: fetches helm (go) and schemas (npm)
+deploy-test: $(STAMP)  ## the chart, dashboards and schemas against their formats: fetches helm (go) and schemas (npm)
 	$(BIN)/pytest -m deploy tests/deploy
 
 bench: $(STAMP)

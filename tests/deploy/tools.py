@@ -9,6 +9,8 @@ from pathlib import Path
 CACHE = Path(__file__).parents[2] / ".cache" / "deploy"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
+CHECK_JSONSCHEMA = "check-jsonschema==0.39.0"
+ASYNCAPI_PARSER = "@asyncapi/parser@3.6.6"
 GRAFANA_SDK = "grafana-foundation-sdk==0.0.21"
 NODE = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5")
 
@@ -42,11 +44,27 @@ def python_of(name: str, *requirements: str) -> Path:
 
 def node_modules() -> Path:
     """A folder with the schemas of KEDA's and the Prometheus operator's resources, and TypeScript."""
-    folder = CACHE / "node"
-    if not (folder / "node_modules" / "typescript").exists():
+    return node_of("node", *NODE)
+
+
+def node_of(name: str, *packages: str) -> Path:
+    """A folder with these packages of npm's in its `node_modules`."""
+    folder = CACHE / name
+    if not (folder / ".installed").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _run("npm", "install", "--prefix", str(folder), "--no-save", "--no-package-lock", "--ignore-scripts", *NODE)
+        _run("npm", "install", "--prefix", str(folder), "--no-save", "--no-package-lock", "--ignore-scripts", *packages)
+        (folder / ".installed").touch()
     return folder
+
+
+def check_jsonschema() -> Path:
+    """The `check-jsonschema` command."""
+    return python_of("jsonschema", CHECK_JSONSCHEMA).parent / "check-jsonschema"
+
+
+def asyncapi_parser() -> Path:
+    """A folder with AsyncAPI's parser."""
+    return node_of("asyncapi", ASYNCAPI_PARSER)
 
 
 def _run(command: str, *arguments: str, env: dict[str, str] | None = None) -> None:
