@@ -144,7 +144,7 @@ def stream(kafka: Cluster, tmp_path_factory: pytest.TempPathFactory, web: tuple[
         asyncio.run(_publish(kafka.bootstrap, prefix))
         assert eventually(lambda: bool(seen.hooked and seen.refused), 60), started[2].tail()
         assert eventually(lambda: started[2].total("wirewatch_dead_letters_total") >= 1, 60), started[2].tail()
-        assert eventually(lambda: started[2].total("wirewatch_produced_total", topic=f"{prefix}.copy") == 1, 60)
+        assert eventually(lambda: started[2].total("wirewatch_produced_records_total", topic=f"{prefix}.copy") == 1, 60)
         assert eventually(lambda: started[1].total("wirewatch_dead_letters_total") == 1, 60), started[1].tail()
         for worker in started:  # they export what is left
             assert worker.stop() == 0, worker.tail()
