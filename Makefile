@@ -20,7 +20,7 @@ demo: $(STAMP)  ## the whole stream in this terminal, on an embedded broker
 	$(BIN)/wirewatch demo
 
 test: lint  ## lint, types, and all tests; those on a real Kafka need Java 17 and Maven
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 image-test: $(STAMP)  ## the image and compose, built and run with buildah and podman, as root on Debian; 5 minutes
 	tests/image/install
