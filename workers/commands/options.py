@@ -29,7 +29,9 @@ Port = Annotated[
 ]
 Group = Annotated[
     str | None,
-    typer.Option("--group", metavar="NAME", help="What our consumer groups' names begin with. [default: wirewatch]"),
+    typer.Option(
+        "--group", metavar="NAME", help="What our consumer groups' names begin with. [default: PREFIX.wirewatch]"
+    ),
 ]
 Watchlists = Annotated[
     list[Path] | None,
