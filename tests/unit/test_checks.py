@@ -179,3 +179,13 @@ def test_a_pool_that_memory_cannot_hold_is_a_warning() -> None:
     (many,) = local.pool(Settings(enrich=Enrich(processes=100_000)))
     assert many.level == "warning"
     assert "enrich.processes" in many.message
+
+
+def test_spans_that_are_asked_for_and_cannot_be_made_are_a_warning() -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}
+    assert list(local.spans({})) == []
+    (fine,) = local.spans(endpoint)
+    assert fine.level == "fine"
+    (problem,) = local.spans(endpoint | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert problem.level == "warning"
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in (problem.remedy or "")

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 
 from tests.fakes import BrokenStep, HarmfulStep
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
@@ -57,6 +58,14 @@ async def test_a_harmful_record_is_dead_lettered_and_its_batch_mates_are_enriche
 async def test_an_exception_out_of_the_step_costs_one_record(pool: Pool) -> None:
     results = await pool.submit(_batch(b"raise", b"b"), "1")
     assert [result.outcome for result in results] == [DEAD_LETTERED, ENRICHED]
+
+
+async def test_what_an_exception_quotes_is_in_the_dead_letter_and_in_no_log(pool: Pool) -> None:
+    with structlog.testing.capture_logs() as said:
+        (result,) = await pool.submit(_batch(b"raise"), "1")
+    message = (dict(result.then[0].headers)["wirewatch.errors.message"] or b"").decode()
+    assert message.startswith("twice: RuntimeError: a bug")
+    assert [event["error"] for event in said] == ["RuntimeError", "RuntimeError"]
 
 
 async def test_a_record_that_fails_alone_is_tried_once_more(pool: Pool, restarts: list[str]) -> None:

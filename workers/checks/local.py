@@ -1,7 +1,8 @@
 """What can be checked without a cluster: the model, the watchlists, the routes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from alerts.sources import load as load_sources
 from alerts.watchlist import WatchlistError, load_all
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
+from workers import telemetry
 from workers.checks.finding import Finding, fine, warning, wrong
 from workers.sections import Route
 from workers.settings import Settings
@@ -55,6 +57,15 @@ def model(settings: Settings) -> Iterator[Finding]:
         yield fine("model", Recogniser(settings.model).name or settings.model)
     except ConfigError as error:
         yield wrong("model", str(error), remedy="model = an installed spaCy pipeline, a folder of one, or none")
+
+
+def spans(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """Whether spans that the environment asks for can be made; nothing where none are."""
+    if (why := telemetry.problem(environ)) is not None:
+        what, _, remedy = why.partition(": ")
+        yield warning("spans", f"none are made: {what}", remedy=remedy)
+    elif telemetry.asked(environ):
+        yield fine("spans", "exported as the OTEL_… variables say")
 
 
 def watchlists(settings: Settings) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ def groups(settings: Settings, workers: Iterable[str]) -> list[str]:
 
 
 def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
+    yield from local.spans()
     if "enrich" in workers:
         yield from local.model(settings)
         yield from local.watchlists(settings)
