@@ -40,7 +40,7 @@ schemas: $(STAMP)  ## topics/schemas/ from topics/records.py
 
 lock: $(STAMP)  ## requirements.lock from pyproject.toml, and the image's: hashes for every platform, no host
 	$(BIN)/python -m uv pip compile -q --generate-hashes --universal --all-extras pyproject.toml -o requirements.lock
-	$(BIN)/python -m uv pip compile -q --generate-hashes --universal pyproject.toml -c requirements.lock -o deploy/requirements.lock
+	$(BIN)/python -m uv pip compile -q --generate-hashes --universal --extra otel pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	echo 'hatchling>=1.27,<2' | $(BIN)/python -m uv pip compile -q --generate-hashes --universal - -c requirements.lock -o deploy/build.lock
 
 dashboards: $(STAMP)  ## deploy/grafana/dashboards/ from deploy/grafana/generate.py
