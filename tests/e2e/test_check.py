@@ -141,3 +141,12 @@ async def test_the_latest_records_are_read_as_the_worker_would(kafka: Cluster, p
     assert [level for level, _ in mapped[feed]] == ["warning", "warning"]
     assert f"1 of the last 10 would be dead letters, such as {feed}/0/9: not_json" in mapped[feed][0][1]
     assert mapped[feed][1][1] == "of 9 articles none has body"
+
+
+async def test_only_who_reads_the_inputs_is_told_of_them(kafka: Cluster, prefix: str, tmp_path: Path) -> None:
+    await kafka.create_topics(prefix)
+    await kafka.create_topic(f"{prefix}-feeds.a", 1)
+    config = f'brokers = "{kafka.bootstrap}"\nprefix = "{prefix}"\n[[input]]\ntopics = "{prefix}-feeds\\\\..*"'
+    for worker, told in (("enrich", True), ("deliver", False)):
+        _, findings, _ = await asyncio.to_thread(check, tmp_path, config, "--worker", worker)
+        assert any(found.get("subject") == f"{prefix}-feeds.a" for found in findings) == told

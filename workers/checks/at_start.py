@@ -19,7 +19,7 @@ async def tell(settings: Settings, worker: str) -> None:
     """Wait until the brokers answer, look at the topics once, and log what is not fine. It stops nobody."""
     while True:
         try:
-            cluster = await look(settings, names(settings, [worker]))
+            cluster = await look(settings, names(settings, [worker]), patterns=worker == "enrich")
             break
         except (KafkaError, TimeoutError, OSError):  # the worker itself says so
             await asyncio.sleep(AGAIN)

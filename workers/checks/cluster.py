@@ -16,12 +16,16 @@ from workers.stream.authorized import Allowed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """`topics` and `groups` by name. `configs` has the settings of those topics whose settings we may see."""
+    """`topics` and `groups` by name. `configs` has the settings of those topics whose settings we may see.
+
+    `patterns`: whether it was asked for topics that inputs match.
+    """
 
     brokers: int
     topics: Mapping[str, Allowed]
     groups: Mapping[str, Allowed] = field(default_factory=dict)
     configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    patterns: bool = False
 
     def number(self, topic: str, setting: str) -> int | None:
         """A topic's setting that is a number; None where it cannot be seen."""
@@ -34,12 +38,18 @@ def names(settings: Settings, workers: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(topic for worker in workers for topic in rights.topics(settings, worker)))
 
 
-async def look(settings: Settings, topics: Iterable[str], groups: Iterable[str] = ()) -> Cluster:
-    """Ask the cluster. Raises KafkaError and TimeoutError where it does not answer."""
+async def look(
+    settings: Settings, topics: Iterable[str], groups: Iterable[str] = (), *, patterns: bool = False
+) -> Cluster:
+    """Ask the cluster; with `patterns`, for the topics that inputs match, too.
+
+    Raises KafkaError and TimeoutError where it does not answer.
+    """
     async with asyncio.timeout(settings.kafka.request_timeout), kafka.admin(settings) as admin:
         described = await admin.describe_cluster()
         # What patterns match only the cluster knows.
-        names = list(dict.fromkeys([*topics, *inputs.present(settings, await admin.list_topics())]))
+        matched = inputs.present(settings, await admin.list_topics()) if patterns else []
+        names = list(dict.fromkeys([*topics, *matched]))
         found = await authorized.topics(admin, names)
         there = [name for name in names if found[name].error is None]
         return Cluster(
@@ -47,6 +57,7 @@ async def look(settings: Settings, topics: Iterable[str], groups: Iterable[str] 
             topics={name: found[name] for name in names},
             groups=await authorized.groups(admin, groups),
             configs=await _configs(admin, there),
+            patterns=patterns,
         )
 
 

@@ -16,7 +16,9 @@ WORKERS = ("enrich", "alert", "deliver")
 async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
     """Everything that these workers need, a Finding each. Raises nothing."""
     try:
-        cluster = await look(settings, names(settings, workers), groups(settings, workers))
+        cluster = await look(
+            settings, names(settings, workers), groups(settings, workers), patterns="enrich" in workers
+        )
     except (KafkaError, TimeoutError, OSError) as error:
         yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
     else:

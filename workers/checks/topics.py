@@ -51,7 +51,7 @@ def there(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
             yield wrong("topic", "not there (or we may not see it)", subject=topic, remedy=remedy)
         else:
             yield wrong("topic", f"cannot be used: {found.error}", subject=topic)
-    for one in settings.inputs:
+    for one in settings.inputs if cluster.patterns else ():
         if isinstance(one.topics, str) and not any(one.claims(topic) for topic in cluster.topics):
             yield warning("topics", f"the pattern {one.topics} matches none yet", remedy="[[input]] topics")
     if not missing:
