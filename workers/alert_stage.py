@@ -12,8 +12,8 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import faust
@@ -25,6 +25,7 @@ from faust.types import TP, EventT
 from topics.errors import ConfigError, TransientError
 from topics.events import source_of
 from workers import alert_partitions, faust_app, permits
+from workers.alert_counting import AlertCounting
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
 from workers.alert_pulse import Pulse, Stalled
@@ -110,7 +111,7 @@ class Stage:
         self._lock = asyncio.Lock()
         self._generation: int | None = None
         self._moved: dict[int, float] = {}
-        self._folded_at: dict[int, float] = {}
+        self._counting = AlertCounting(metrics, self.topics.hits)
         self._reached = -math.inf
         self._why = Reason(producer)
 
@@ -227,39 +228,27 @@ class Stage:
 
     async def run(self) -> None:
         """Fold what the agent passes on, for ever. Ends the process on any error."""
-        try:
+        with self._ending():
             while True:
                 await self._flush(await self._batch())
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._fail(error)
 
     async def watch(self) -> None:
         """Beat, for ever. Ends the process when it was frozen, when it stands still, or when Faust has crashed."""
-        try:
+        with self._ending():
             while True:
                 self.pulse.beat()
                 self.beat.tick()
                 if self._app._crash_reason is not None:
                     raise self._app._crash_reason
                 await asyncio.sleep(TICK)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._fail(error)
 
     async def tick(self) -> None:
         """Append ticks where a digest is due and nothing comes, for ever. Ends the process where that fails."""
-        try:
+        with self._ending():
             while True:
                 await asyncio.sleep(TICK)
                 for number, part in list(self.parts.items()) if self._generation is not None else ():
                     await self._clock.tick_where_due(number, part)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._fail(error)
 
     async def measure(self) -> None:
         """Ask the brokers where the partitions end, for ever: lag, whether they answer, and whether we get on.
@@ -285,20 +274,10 @@ class Stage:
         ends = await self._app.consumer.highwaters(*parts) if parts else {}
         for tp, part in parts.items():
             lag = ends[tp] - part.next if part.next is not None else 0
-            self._show(tp, part, end=ends[tp], lag=lag)
+            self._counting.measured(tp.partition, part, end=ends[tp], lag=lag)
             away = time.monotonic() - self._moved.get(tp.partition, math.inf)
             if lag > 0 and away > STALLED:
                 raise Stalled(f"{tp.topic}/{tp.partition}: {lag} hits wait, none came for {away:.0f} s")
-
-    def _show(self, tp: Any, part: Part, *, end: int, lag: int) -> None:
-        metrics, labels = self._metrics, (tp.topic, str(tp.partition))
-        metrics.lag.labels(*labels).set(lag)
-        # What waits came after the hit that was folded last.
-        folded = self._folded_at.get(tp.partition)
-        metrics.lag_seconds.labels(*labels).set(max(0.0, time.time() - folded) if lag > 0 and folded else 0.0)
-        metrics.end.labels(*labels).set(end)
-        metrics.position.labels(*labels).set(part.next or 0)
-        metrics.committed.labels(*labels).set(part.next or 0)  # the cursor is what counts, and is written with it
 
     def unready(self) -> str | None:
         """Why it does not fold; None when it does, or stands by with no partition."""
@@ -317,6 +296,16 @@ class Stage:
         self._generation = None
         await self._app.consumer.commit()
         faust_app.end_commits(self._app)
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Around what runs for ever: whatever ends it, but for a cancellation, ends the process."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> NoReturn:
         log.error("ending", error=repr(error), restart=True)
@@ -385,19 +374,7 @@ class Stage:
             await self._writer.append(self.topics.stories, number, part.entries(work), whole=True)
         for span in work.spans:
             span.end()
-        self._metrics.hits.inc(work.hits)
-        self._metrics.repeated.inc(work.repeated)
-        wall = time.time()
-        for alert in work.published:
-            self._metrics.alerts.labels(alert.kind, alert.severity).inc()
-            self._metrics.desk_alerts.labels(alert.desk, alert.severity).inc()
-            if alert.kind == "hit" and alert.article.published_at is not None:
-                age = wall - alert.article.published_at.timestamp()
-                self._metrics.alert_age_seconds.observe(max(0.0, age))
-        for reason in work.suppressed:
-            self._metrics.suppressed.labels(reason).inc()
-        for reason in work.reasons:
-            self._metrics.dead_lettered.labels(reason).inc()
+        self._counting.settled(work)
 
     async def _send_dead_letters(self, work: Work) -> None:
         if work.dead_letters:
@@ -405,9 +382,6 @@ class Stage:
                 await self._publisher.send(work.dead_letters)
 
     def _count(self, events: Sequence[EventT[bytes]]) -> None:
-        self._metrics.consumed.labels(self.topics.hits).inc(len(events))
-        wall, now = time.time(), time.monotonic()
-        for event in events:
-            self._moved[event.message.partition] = now
-            self._folded_at[event.message.partition] = event.message.timestamp
-            self._metrics.latency_seconds.observe(max(0.0, wall - event.message.timestamp))
+        messages = [event.message for event in events]
+        self._moved.update(dict.fromkeys((message.partition for message in messages), time.monotonic()))
+        self._counting.folded((message.partition, message.timestamp) for message in messages)

@@ -29,7 +29,6 @@ AGAIN = 20.0
 """Seconds between two looks while all goes on."""
 REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 """What a client raises where an authorizer refuses it."""
-_MISSING = "UnknownTopicOrPartitionError"
 
 log = structlog.get_logger()
 
@@ -75,7 +74,7 @@ async def _topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[s
         return await authorized.topics(admin, names)
     except IncompatibleBrokerVersion:  # before Kafka 2.3 brokers did not tell what is allowed
         there: Collection[str] = await admin.list_topics()
-        return {name: Allowed(None if name in there else _MISSING, None) for name in names}
+        return {name: Allowed(None if name in there else authorized.MISSING, None) for name in names}
 
 
 async def _groups(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[str, Allowed]:
@@ -129,9 +128,9 @@ def _faults(
 
 
 def _fault(found: Allowed, wanted: set[str]) -> _Fault | None:
-    if found.error == _MISSING:
+    if found.missing:
         return _Fault()
-    if found.error is not None and "Authorization" in found.error:
+    if found.hidden:
         return _Fault(tuple(sorted(wanted)), hidden=True)
     refused = wanted - found.operations if found.operations is not None else set()
     return _Fault(tuple(sorted(refused))) if refused else None

@@ -98,7 +98,7 @@ class WatchlistTopic:
                 check_topic(self._topic, found)
                 self._missing = False
                 return True
-            if found.error != "UnknownTopicOrPartitionError":
+            if not found.missing:
                 raise TransientError(cannot_read(self._topic, found.error))
             if not self._missing:
                 log.info("watchlists.no_topic", topic=self._topic, remedy="wirewatch topics create")

@@ -39,6 +39,6 @@ def _missing(right: Right, cluster: Cluster) -> list[str]:
 def _said(right: Right, cluster: Cluster) -> frozenset[str] | None:
     """What the brokers said that we may; None where they did not, or could not: what is not there has no rights yet."""
     found: Allowed | None = (cluster.topics if right.kind == rights.TOPIC else cluster.groups).get(right.name)
-    if found is None or found.error == "UnknownTopicOrPartitionError":
+    if found is None or found.missing:
         return frozenset(right.operations)
     return found.operations

@@ -44,9 +44,9 @@ def there(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
         missing.append(topic)
         ours = topic in {settings.topic(role) for role in TOPICS}
         make = "wirewatch topics create, or, for an administrator: wirewatch topics create --print"
-        if "Authorization" in found.error:
+        if found.hidden:
             yield wrong("topic", "we may not see it", subject=topic, remedy="wirewatch topics list --acls")
-        elif found.error == "UnknownTopicOrPartitionError":
+        elif found.missing:
             remedy = make if ours else "name the topics that are there ([[input]] topics), or have it made"
             yield wrong("topic", "not there (or we may not see it)", subject=topic, remedy=remedy)
         else:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from topics.errors import ConfigError
 from workers.commands.options import EXIT_PROBLEMS
 
 app = typer.Typer(no_args_is_help=True, help="What is known of sources: start a list of them, check it.")
@@ -20,17 +19,9 @@ def init(
 ) -> None:
     """Write a commented list of sources to start from."""
     from alerts.sources import TEMPLATE
+    from workers.commands.templates import write_template
 
-    if file == Path("-"):
-        print(TEMPLATE, end="")
-        return
-    if file.exists() and not force:
-        raise ConfigError(f"{file}: is there already (--force overwrites it)")
-    try:
-        file.write_text(TEMPLATE, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from None
-    print(f"{file} written. Check it: wirewatch sources check {file}")
+    write_template(TEMPLATE, file, force=force, command="sources")
 
 
 @app.command("check")

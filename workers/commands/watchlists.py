@@ -41,17 +41,9 @@ def init(
 ) -> None:
     """Write a commented watchlist to start from."""
     from alerts.watchlist import TEMPLATE
+    from workers.commands.templates import write_template
 
-    if file == Path("-"):
-        print(TEMPLATE, end="")
-        return
-    if file.exists() and not force:
-        raise ConfigError(f"{file}: is there already (--force overwrites it)")
-    try:
-        file.write_text(TEMPLATE, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from None
-    print(f"{file} written. Check it: wirewatch watchlists check {file}")
+    write_template(TEMPLATE, file, force=force, command="watchlists")
 
 
 Paths = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files or folders.")]

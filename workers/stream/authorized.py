@@ -17,6 +17,8 @@ OPERATIONS = {3: "Read", 4: "Write", 5: "Create", 6: "Delete", 7: "Alter", 8: "D
     11: "AlterConfigs",
 }
 """By their bit in the brokers' answer (`org.apache.kafka.common.acl.AclOperation`)."""
+MISSING = "UnknownTopicOrPartitionError"
+"""The error of a topic that is not there, and of one that the brokers do not own to having."""
 _UNKNOWN = -(2**31)
 
 
@@ -28,6 +30,16 @@ class Allowed(NamedTuple):
     operations: frozenset[str] | None
     partitions: int = 0
     replicas: int = 0
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is not there, or so we are told."""
+        return self.error == MISSING
+
+    @property
+    def hidden(self) -> bool:
+        """Whether we may not even see it."""
+        return self.error is not None and "Authorization" in self.error
 
 
 class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka has no types
