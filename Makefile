@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: demo test image-test deploy-test dashboards lint format schemas lock bench clean install
+.PHONY: demo test image-test deploy-test dashboards lint format schemas lock bench bench-text clean install
 
 install: $(STAMP)
 
@@ -51,6 +51,9 @@ deploy-test: $(STAMP)  ## the chart, dashboards and schemas against their format
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+bench-text: $(STAMP)  ## what names, clean text and languages are worth, each beside the same without
+	$(BIN)/python -m tests.bench.bench_text
 
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

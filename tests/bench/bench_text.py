@@ -1,0 +1,31 @@
+"""What canonical names, clean text and languages are worth: each figure beside the same without them, in one run.
+
+Run `python -m tests.bench.bench_text [MEASURE …]` with the evaluation data beside the project. A measure is a module
+in `tests/bench/text` with `rows()`.
+"""
+
+import argparse
+from importlib import import_module
+
+from rich.console import Console
+from rich.table import Table
+
+MEASURES: tuple[str, ...] = ()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}; all by default")
+    wanted = parser.parse_args().measures or MEASURES
+    unknown = sorted(set(wanted) - set(MEASURES))
+    if unknown:
+        parser.error(f"expected measures of {', '.join(MEASURES)}, found {', '.join(unknown)}")
+    table = Table("figure", "target", "without", "with", "")
+    for measure in wanted:
+        for row in import_module(f"tests.bench.text.{measure}").rows():
+            table.add_row(row.what, row.target, row.without, row.found, "met" if row.met else "missed")
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()
