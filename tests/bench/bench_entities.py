@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from topics.records import Mention
 from workers.article.entities import Recogniser
-from workers.article.names import Gazetteer, combine
+from workers.article.gazetteer import Gazetteer
+from workers.article.names import combine
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "ner" / "eval"
 SETS = ("uner_pud.news", "finer_ord.test")

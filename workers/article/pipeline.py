@@ -22,6 +22,7 @@ from topics.inputs.read import Readers
 from topics.records import Mention, Origin, RawArticle, Warn, Withdrawn
 from workers.article import names
 from workers.article.entities import MAX_CHARACTERS, Recogniser
+from workers.article.gazetteer import Gazetteer
 from workers.article.language import detect
 from workers.article.options import Options
 from workers.article.outputs import Understood, enriched_results
@@ -65,7 +66,7 @@ class Pipeline:
         self._clock = clock
         self._recogniser = Recogniser(options.model)
         self._readers = Readers(options.inputs)
-        self._gazetteer = names.Gazetteer.load()
+        self._gazetteer = Gazetteer.load()
         self._matcher = Matcher(())
         self._watchlists: dict[str, str] = {}
         self._sources = Sources()

@@ -1,0 +1,137 @@
+"""The gazetteer: careful, quick, the same name whatever the spelling."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.article.gazetteer import Gazetteer
+
+FILE = Path(__file__).parents[2] / "workers" / "article" / "gazetteer.tsv"
+
+
+@pytest.fixture(scope="module")
+def gazetteer() -> Gazetteer:
+    return Gazetteer.load()
+
+
+def found(gazetteer: Gazetteer, text: str) -> list[tuple[str, str, str]]:
+    return [(m.text, m.label, m.name) for m in gazetteer.mentions("text", text)]
+
+
+def test_it_has_more_than_800_names_and_loads_quickly() -> None:
+    best = min(_seconds_to_load() for _ in range(5))
+    assert len(Gazetteer.load()) > 800
+    assert best < 0.05
+
+
+def _seconds_to_load() -> float:
+    started = time.perf_counter()
+    Gazetteer.load()
+    return time.perf_counter() - started
+
+
+def test_every_line_of_the_file_is_well_formed_and_no_form_means_two_things() -> None:
+    seen: dict[str, str] = {}
+    lines = FILE.read_text("utf-8").splitlines()
+    for line in lines[1:]:
+        label, name, entity_id, others = line.split("\t")
+        assert label in ("GPE", "LOC", "NORP", "ORG", "PERSON")
+        assert entity_id == "" or (entity_id[0] == "Q" and entity_id[1:].isdigit())
+        for form in {name, *(form.rstrip("?*^") for form in filter(None, others.split("|")))}:
+            assert form == form.strip()
+            assert seen.setdefault(form, f"{label} {name}") == f"{label} {name}"
+
+
+def test_no_two_names_share_an_id() -> None:
+    text = FILE.read_text("utf-8")
+    ids = [fields[2] for fields in (line.split("\t") for line in text.splitlines()[1:]) if fields[2]]
+    assert len(ids) == len(set(ids)) > 300
+
+
+@pytest.mark.parametrize("form", ["US", "U.S.", "United States", "USA"])
+def test_the_forms_of_one_name_have_one_name_and_id(gazetteer: Gazetteer, form: str) -> None:
+    (only,) = gazetteer.mentions("title", f"Talks between the {form} and others go on.")
+    assert (only.text, only.label, only.name, only.entity_id) == (form, "GPE", "United States", "Q30")
+    assert only.field == "title"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("谈TSMC在台湾的新厂", "Taiwan"),
+        ("臺灣", "Taiwan"),
+        ("대만은 그렇다", "Taiwan"),
+        ("вокруг Тайваня", "Taiwan"),
+        ("習近平氏", "Xi Jinping"),
+        ("トランプ大統領", "Donald Trump"),
+        ("Президент Путин", "Vladimir Putin"),
+    ],
+)
+def test_names_are_found_in_other_scripts_and_inside_runs(gazetteer: Gazetteer, text: str, name: str) -> None:
+    assert name in [m.name for m in gazetteer.mentions("text", text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Omanian Americanisation of chinaware",
+        "TELL US WHO WON",
+        "It costs US$5 at china.example/US_1",
+        "Michael Jordan scored",
+        "the Jordan Peterson show",
+        "Turkey is roasted at home.",
+        "Apple pie is served. Shell beans too.",
+        "The Trump Organization was fined",
+        "Turkey And Stuffing Recipes",
+        "アメリカンコーヒー",
+        "시대만 다르다",
+    ],
+)
+def test_what_may_mean_something_else_is_left_alone(gazetteer: Gazetteer, text: str) -> None:
+    assert found(gazetteer, text) == []
+
+
+def test_a_doubtful_form_counts_where_its_surroundings_allow_it(gazetteer: Gazetteer) -> None:
+    assert found(gazetteer, "He flew to Jordan on Sunday") == [("Jordan", "GPE", "Jordan")]
+    assert found(gazetteer, "as President Trump said") == [("Trump", "PERSON", "Donald Trump")]
+    assert found(gazetteer, "shares of Apple fell") == [("Apple", "ORG", "Apple")]
+    assert found(gazetteer, "US-China talks") == [("US", "GPE", "United States"), ("China", "GPE", "China")]
+
+
+def test_a_common_word_counts_once_the_name_is_beyond_doubt_elsewhere(gazetteer: Gazetteer) -> None:
+    text = "Turkey votes. Polls in Turkey close at five."
+    assert [(m.start, m.name) for m in gazetteer.mentions("text", text)] == [(0, "Turkey"), (23, "Turkey")]
+
+
+def test_the_longest_name_wins_and_a_longer_one_that_fails_does_not_hide_a_shorter(gazetteer: Gazetteer) -> None:
+    assert found(gazetteer, "South Korean exports") == [("South Korean", "NORP", "South Korean")]
+    assert found(gazetteer, "US Steelworkers met") == [("US", "GPE", "United States")]
+
+
+def test_lookup_needs_an_agreeing_label(gazetteer: Gazetteer) -> None:
+    assert gazetteer.lookup("the United  States'", "GPE") == ("United States", "Q30")
+    assert gazetteer.lookup("CHINA", "LOC") == ("China", "Q148")
+    assert gazetteer.lookup("Apple", "ORG") == ("Apple", "Q312")
+    assert gazetteer.lookup("Apple", "PERSON") is None
+    assert gazetteer.lookup("us", "GPE") is None
+    assert gazetteer.lookup("Nobody At All", "PERSON") is None
+    assert gazetteer.lookup("", "ORG") is None
+
+
+def test_a_gazetteer_of_ones_own_is_read_and_a_wrong_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "names.tsv"
+    path.write_text("# ours\nORG\tKestrel Lines\t\tKestrel?\n", encoding="utf-8")
+    assert found(Gazetteer.load(path), "at Kestrel today") == [("Kestrel", "ORG", "Kestrel Lines")]
+    path.write_text("# ours\nORG Kestrel Lines\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2"):
+        Gazetteer.load(path)
+
+
+@settings(deadline=None)  # the first call loads what the others find loaded
+@given(st.text(alphabet="US.Trump China台湾 대만\n'’s", max_size=80))
+def test_offsets_select_the_text(gazetteer: Gazetteer, text: str) -> None:
+    for m in gazetteer.mentions("text", text):
+        assert text[m.start : m.end] == m.text
