@@ -1,0 +1,37 @@
+"""An article on its way through the enrich step."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from alerts.matcher import DeskMatch
+from alerts.sources import Source
+from topics.records import Mention, RawArticle, Warn
+from workers.messages import Record, Result
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_ARTICLE = RawArticle()
+
+
+@dataclass(slots=True)
+class Work:
+    """What is known of an article so far. `result` is what became of it, once that is decided.
+
+    `names` are what its source is called, `missing` the mapped fields that it lacks, `stages` seconds by stage.
+    """
+
+    record: Record
+    stages: dict[str, float] = field(default_factory=dict)
+    warnings: list[Warn] = field(default_factory=list)
+    article: RawArticle = NO_ARTICLE
+    listed: Source | None = None
+    names: tuple[str, ...] = ()
+    boilerplate: int = 0
+    missing: tuple[str, ...] = ()
+    seen_at: datetime = EPOCH
+    title: str = ""
+    text: str = ""
+    removed: tuple[str, ...] = ()
+    language: str = "und"
+    mentions: tuple[Mention, ...] = ()
+    matches: tuple[DeskMatch, ...] = ()
+    result: Result | None = None
