@@ -60,9 +60,9 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
+        from workers.version import this_version
 
-        print(f"wirewatch {version('wirewatch')}")
+        print(f"wirewatch {this_version()}")
         raise typer.Exit
 
 

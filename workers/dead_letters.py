@@ -1,11 +1,10 @@
 """Dead letters: the original record with headers that say what happened (after Kafka Streams' KIP-1034)."""
 
-from importlib.metadata import version
-
 from alerts.plain import plain
 from topics.catalog import DEAD_LETTER_HEADROOM, MAX_RAW_BYTES
 from topics.errors import InvalidRecord
 from workers.messages import Headers, Output, Record, Result
+from workers.version import this_version
 
 PREFIX = "wirewatch.errors."
 MAX_MESSAGE_BYTES = 1024
@@ -22,7 +21,7 @@ def dead_letter(record: Record, error: InvalidRecord, *, stage: str, extra: dict
         "topic": record.topic,
         "partition": str(record.partition),
         "offset": str(record.offset),
-        "app-version": version("wirewatch"),
+        "app-version": this_version(),
     } | (extra or {})
     value = record.value
     if value is not None and len(value) > MAX_VALUE_BYTES:

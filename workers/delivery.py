@@ -60,9 +60,9 @@ class Delivery:
 
     Alerts of one desk are sent one after the other, as they came; desks do not wait for each other. An alert under
     embargo takes its place in its desk's order when its time comes, and what follows on its story stays behind it.
-    `counted` is told the result of each attempt (`metrics.DELIVERIES`), `now` is wall time. Ids that were delivered
-    are remembered as long as this object lives. Where one waited for more than `max_age` seconds, what waits is sent
-    together.
+    `counted` is told the result of each attempt (`label_values.DELIVERIES`), `now` is wall time. Ids that were
+    delivered are remembered as long as this object lives. Where one waited for more than `max_age` seconds, what waits
+    is sent together.
     """
 
     def __init__(

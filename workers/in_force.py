@@ -8,7 +8,7 @@ import structlog
 
 from alerts.document import Problem
 from alerts.watchlist import Watchlist, WatchlistError, revision
-from workers.metrics import WATCHLIST_ORIGINS
+from workers.label_values import WATCHLIST_ORIGINS
 from workers.settings import Settings
 from workers.watchlist_files import WatchlistFiles, none_in
 from workers.watchlist_topic import Control, Placed, WatchlistTopic

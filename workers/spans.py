@@ -8,7 +8,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from alerts.sinks import CARRIED
 from workers.messages import DEAD_LETTERED, TRACE, Headers, Output, Record, Result
+from workers.version import this_version
 
 CLOSE_TIMEOUT = 3.0
 """How long the last spans may take to be exported when a worker ends, in seconds."""
@@ -48,7 +48,7 @@ class Spans:
 
     def __init__(self, provider: TracerProvider, *, now: Callable[[], int] = time.time_ns) -> None:
         self._provider = provider
-        self._tracer = provider.get_tracer("wirewatch", version("wirewatch"))
+        self._tracer = provider.get_tracer("wirewatch", this_version())
         self.now = now
 
     def begin(self, name: str, record: Record, *, group: str, at: int | None = None) -> Span:
@@ -217,7 +217,7 @@ def exporting(worker: str, environ: Mapping[str, str]) -> Spans:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    attributes = {"service.version": version("wirewatch")}
+    attributes = {"service.version": this_version()}
     if not environ.get("OTEL_SERVICE_NAME") and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         attributes["service.name"] = f"wirewatch-{worker}"
     provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
