@@ -114,6 +114,7 @@ async def run(settings: Settings, metrics: Metrics, *, spans: "Spans | None" = N
         settings, worker="alert", linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES
     )
     stage = Stage(app, settings, metrics, producer, spans=spans)
+    metrics.ready_while(stage.unready)
     async with health.serve(
         host=settings.host,
         port=settings.port,

@@ -75,6 +75,10 @@ async def run(
     def stalled() -> str | None:
         return beat.check() or _first(courier.stalled() for courier in couriers)
 
+    def unready() -> str | None:
+        return _first(courier.ready() for courier in couriers)
+
+    metrics.ready_while(unready)
     async with AsyncExitStack() as stack:
         for courier in couriers:
             stack.push_async_callback(courier.sink.close)
@@ -85,7 +89,7 @@ async def run(
                 port=settings.port,
                 registry=metrics.registry,
                 live=stalled,
-                ready=lambda: _first(courier.ready() for courier in couriers),
+                ready=unready,
             )
         )
         log.info("deliver", brokers=settings.brokers, routes=[courier.name for courier in couriers], port=port)

@@ -117,6 +117,8 @@ class Enrich:
             Rules(**settings.enrich.brake.model_dump()), submit=self._work, newest=partial(newest, settings)
         )
         self._counting = Counting(metrics, sources=self._sources.settled, brakes=self._brakes)
+        metrics.ready_while(self.ready)
+        metrics.refused_watchlists.set_function(lambda: self._in_force.refused)
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 

@@ -41,6 +41,7 @@ class InForce:
         self._on_change = on_change
         self._on_error = on_error
         self._settled = False
+        self._at_odds = False
         self._files = WatchlistFiles(
             settings.watchlists,
             on_change=lambda _: self._changed(),
@@ -93,6 +94,11 @@ class InForce:
         """Why the watchlists on the topic are not known, if they are not."""
         return self._topic.waiting if self._settings.enrich.watchlists_topic else None
 
+    @property
+    def refused(self) -> int:
+        """Changes that were not taken and are not mended: of the files, of each watchlist on the topic, of both."""
+        return self._files.refused + self._topic.refused + self._at_odds
+
     def _changed(self) -> None:
         """A new set of files, or of the topic: in force from now on, unless the two are at odds."""
         if not self._settled:
@@ -101,9 +107,11 @@ class InForce:
         try:
             self._combine()
         except WatchlistError as error:
+            self._at_odds = True
             log.warning("watchlists.refused", problems=list(map(str, error.problems)), kept=revision(before))
             self._on_error(str(error))
             return
+        self._at_odds = False
         if (revision(self.current), self.origins) != (revision(before), origins):
             self._on_change(self.current, desks(before) - desks(self.current))
 

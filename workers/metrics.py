@@ -4,7 +4,7 @@ A label's values are few and known: never a URL, an id or a text from an article
 so that a rate over the first occurrence is not lost.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
@@ -48,6 +48,8 @@ class Metrics:
         # 1, so that other series can be joined with the version that they come from.
         build = new.gauge("wirewatch_build_info", "The version that runs; always 1", "version")
         build.labels(version or this_version()).set(1)
+        # A worker that waits for its brokers lives and answers: that it does nothing shows here alone.
+        self.ready = new.gauge("wirewatch_ready", "Whether /readyz says ok: 0 or 1")
         self._records(new)
         self._times(new)
         self._positions(new)
@@ -162,6 +164,11 @@ class Metrics:
             "result",
             known=values.RELOAD_RESULTS,
         )
+        # What `reloads` counts ends with the attempt; this lasts until it is mended.
+        self.refused_watchlists = new.gauge(
+            "wirewatch_refused_watchlists",
+            "Changes of watchlists, in files or on the topic, that were not taken and are not mended",
+        )
         self.watchlist_rules = new.gauge("wirewatch_watchlist_rules", "Rules in force")
         self.watchlists = new.gauge(
             "wirewatch_watchlists",
@@ -188,6 +195,10 @@ class Metrics:
             "wirewatch_alert_age_seconds", "From an article's publication to its alert", buckets=LATENCY_BUCKETS
         )
         self._rules: set[tuple[str, str]] = set()
+
+    def ready_while(self, ready: Callable[[], str | None]) -> None:
+        """Show what /readyz says: it is ready while `ready` has no reason why not."""
+        self.ready.set_function(lambda: ready() is None)
 
     def in_force(self, versions: Mapping[str, str], *, desks: Iterable[str]) -> None:
         """These watchlists (id -> version), and no others; `desks` are those that they serve."""

@@ -45,6 +45,8 @@ class WatchlistFiles:
         self._on_error = on_error
         self._may_be_empty = may_be_empty
         self._stamp: _Stamp = ()
+        self.refused = False
+        """Whether what the files hold now was not taken."""
 
     @property
     def current(self) -> tuple[Watchlist, ...]:
@@ -95,7 +97,7 @@ class WatchlistFiles:
                 self._stamp = stamp
                 self._refuse(error)
             return
-        self._stamp = stamp
+        self._stamp, self.refused = stamp, False
         changed = revision(loaded.values()) != revision(self.current)
         self.placed = loaded
         if changed:
@@ -112,6 +114,7 @@ class WatchlistFiles:
         shown = [str(problem) for problem in error.problems[:_SHOWN]]
         more = len(error.problems) - len(shown)
         kept = revision(self.current)
+        self.refused = True
         _log.warning("watchlists.refused", problems=shown, more=more, kept=kept)
         self._on_error(str(error))
 

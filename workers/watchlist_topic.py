@@ -107,6 +107,11 @@ class WatchlistTopic:
             await _until(stop, LOOK_AGAIN)
         return False
 
+    @property
+    def refused(self) -> int:
+        """How many watchlists' last change was not taken."""
+        return len(self._said)
+
     async def _session(self, stop: asyncio.Event) -> None:
         tp = self._partition
         # Nothing that we have not seen may be skipped: where the log does not hold our place, it is read anew.

@@ -45,7 +45,6 @@ def with_labels(more: str) -> str:
     return BY_JOB.replace("}", f",{more}}}")
 
 
-FAILED = with_labels('result="failed"')
 UNPLANNED = with_labels('reason!="recycled"')
 
 OVERVIEW = Page(
@@ -124,13 +123,13 @@ OVERVIEW = Page(
                 kind="stat",
                 width=4,
                 height=5,
-                title="Workers",
+                title="Workers ready",
                 decimals=0,
                 low=True,
                 bad=1,
-                about="Processes that answer.",
-                queries=((f"count(wirewatch_build_info{BY_JOB})", ""),),
-                runbook="WirewatchDown",
+                about="Processes that do their work; the others say on /readyz why they do not.",
+                queries=((f"sum(wirewatch_ready{BY_JOB})", ""),),
+                runbook="WirewatchNotReady",
             ),
         ],
         "In and out": [
@@ -421,11 +420,11 @@ FAILURES = Page(
                 kind="stat",
                 width=6,
                 height=5,
-                title="Reloads refused",
+                title="Watchlists refused",
                 bad=1,
                 decimals=0,
-                about="Watchlists that were not taken, in a day: the last good ones stay in force.",
-                queries=((f"sum(increase(wirewatch_watchlist_reloads_total{FAILED}[1d]))", ""),),
+                about="Changes that were not taken and are not mended: the last good watchlists stay in force.",
+                queries=((f"max(wirewatch_refused_watchlists{BY_JOB})", ""),),
                 runbook="WirewatchReloadFailed",
             ),
             Panel(
@@ -467,7 +466,18 @@ FAILURES = Page(
         ],
         "Processes": [
             Panel(
+                title="Workers",
+                width=8,
+                about="Processes that answer, and those that are ready.",
+                queries=(
+                    (f"count by (job) (wirewatch_build_info{BY_JOB})", "{{job}}"),
+                    (f"sum by (job) (wirewatch_ready{BY_JOB})", "{{job}} ready"),
+                ),
+                runbook="WirewatchDown",
+            ),
+            Panel(
                 title="Restarts",
+                width=8,
                 about="Of workers by their supervisor, and of pool processes that failed, in five minutes.",
                 queries=(
                     (f"sum by (job) (increase(wirewatch_restarts_total{BY_JOB}[5m]))", "{{job}}"),
@@ -480,6 +490,7 @@ FAILURES = Page(
             ),
             Panel(
                 title="State",
+                width=8,
                 about="State records read back on a rebalance, and places that were lost, in five minutes.",
                 queries=(
                     (f"sum(increase(wirewatch_restored_records_total{BY_JOB}[5m]))", "restored records"),

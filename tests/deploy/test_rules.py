@@ -87,7 +87,7 @@ def one(name: str, labels: str, values: str) -> Series:
     return {f'{name}{{job="enrich",instance="a"{labels}}}': values}
 
 
-RELOADS = "wirewatch_watchlist_reloads_total"
+REFUSED = "wirewatch_refused_watchlists"
 RESTARTS = "wirewatch_pool_restarts_total"
 INPUT = {'wirewatch_pool_processes{job="enrich"}': steady(2)}
 READ = 'wirewatch_consumed_records_total{job="enrich",topic="news.raw"}'
@@ -117,11 +117,25 @@ CASES = {
     ),
     "WirewatchCommitsFail": Case(commits(0, 1), commits(60, 1)),
     "WirewatchRestarting": Case(
-        one("wirewatch_restarts_total", "", growing(0.5)), one("wirewatch_restarts_total", "", "0+0x30 1+0x450")
+        one("wirewatch_restarts_total", "", growing(0.5)),
+        one("wirewatch_restarts_total", "", "0+0x30 1+0x450")
+        | one("process_start_time_seconds", "", "7+0x30 2000+0x20 3300+0x400"),
     ),
     "WirewatchDown": Case(
         {'up{job="wirewatch-enrich",instance="a"}': steady(0)},
         {'up{job="wirewatch-enrich",instance="a"}': steady(1), 'up{job="kafka",instance="a"}': steady(0)},
+    ),
+    "WirewatchGone": Case(
+        {'up{job="wirewatch-enrich",instance="a"}': "1+0x40", 'up{job="wirewatch-alert",instance="b"}': steady(1)},
+        # One of two instances is left.
+        {'up{job="wirewatch-enrich",instance="a"}': "1+0x40", 'up{job="wirewatch-enrich",instance="c"}': steady(1)},
+    ),
+    "WirewatchNotReady": Case(
+        one("wirewatch_ready", "", "1+0x30 0+0x400"),
+        # One that its brake has stopped has an alert of its own; and one that was not ready for 3 minutes.
+        one("wirewatch_ready", "", steady(0))
+        | one("wirewatch_brake_partitions", "", steady(1))
+        | {'wirewatch_ready{job="enrich",instance="b"}': "1+0x56 0+0x2 1+0x400"},
     ),
     "WirewatchClockOff": Case(
         one("wirewatch_clock_offset_seconds", "", steady(-3600)), one("wirewatch_clock_offset_seconds", "", steady(5))
@@ -135,7 +149,8 @@ CASES = {
         one(RESTARTS, ',reason="crash"', growing(1)), one(RESTARTS, ',reason="recycled"', growing(5))
     ),
     "WirewatchReloadFailed": Case(
-        one(RELOADS, ',result="failed"', "0+0x50 1+0x400"), one(RELOADS, ',result="ok"', growing(1))
+        one(REFUSED, "", "0+0x5 1+0x400"),
+        one(REFUSED, "", "1+0x50 0+0x400"),  # broken for 55 minutes, and mended
     ),
     "WirewatchSourceSilent": Case(source(steady(3600)), source(steady(600))),
     "WirewatchDeliveryFails": Case(deliveries(0, retried=2), deliveries(3, retried=2)),

@@ -336,6 +336,7 @@ async def test_an_id_in_a_file_and_on_the_topic_is_an_error_that_names_both(
         assert f"{files / 'w.yaml'}:1: id: expected an id of its own" in said
         assert f"“w”, which {prefix}.watchlists/0/1 on the topic has, too" in said
         assert [one.version for one in both.in_force.current] == [in_file.version]
+        assert both.in_force.refused == 1
 
         (wrong, _) = [finding async for finding in checks.check(settings)]
         assert (wrong.level, wrong.subject) == ("wrong", "w")
@@ -347,6 +348,7 @@ async def test_an_id_in_a_file_and_on_the_topic_is_an_error_that_names_both(
         (files / "w.yaml").unlink()  # which is how one moves to the topic: nothing is closed on the way
         assert await both.next() == ([on_topic.version], frozenset())
         assert both.in_force.origins == {"file": 0, "topic": 1, "shipped": 0}
+        assert both.in_force.refused == 0
 
 
 async def test_a_desk_is_closed_when_its_last_watchlist_goes_and_not_before(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-CACHE = Path(os.environ.get("WIREWATCH_IMAGE_CACHE") or PROJECT / ".cache" / "image").absolute()
+CACHE = Path(os.environ.get("WIREWATCH_IMAGE_CACHE") or PROJECT / ".cache" / "image").resolve()
 TOOLS = CACHE / "tools" / "bin"
 """Where hadolint and podman-compose are; `tests/image/install` puts them there."""
 DEBIAN = "bookworm"
@@ -61,7 +61,11 @@ def environment() -> dict[str, str]:
     CACHE.mkdir(parents=True, exist_ok=True)
     containers, storage = CACHE / "containers.conf", CACHE / "storage.conf"
     containers.write_text(_CONTAINERS)
-    storage.write_text(_STORAGE.format(cache=CACHE))
+    here = _STORAGE.format(cache=CACHE)
+    if storage.exists() and storage.read_text() != here:
+        # The folder was moved. podman would go on at the old place, which its own books name.
+        shutil.rmtree(CACHE / "storage" / "libpod", ignore_errors=True)
+    storage.write_text(here)
     ours = {"CONTAINERS_CONF": str(containers), "CONTAINERS_STORAGE_CONF": str(storage), "PATH": search_path()}
     return os.environ | ours
 

@@ -1,90 +1,27 @@
-"""deploy/compose.yaml, executed. What cannot be pulled here is this machine's programs, with the same configuration.
-
-The override is deploy/compose.test.yaml; Grafana and Kafka UI are left out.
-"""
+"""deploy/compose.yaml, executed. What cannot be pulled here is this machine's programs, with the same configuration."""
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from signal import SIGKILL
-from typing import Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 
-from tests.image.building import BASE, PROJECT, environment, podman, run
-from tests.kafka.broker import free_ports
+from tests.image.building import podman, run
+from tests.image.stack import Stack, until, up
 from tests.kafka.jars import Kafka
 from tests.worker_processes import run_command
 
 pytestmark = [pytest.mark.image, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 WORKERS = ("enrich", "alert", "deliver")
-SHIM = PROJECT / "tests" / "image" / "podman"
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """What `up` has started. `ports` are those on this machine, by service."""
-
-    project: str
-    ports: dict[str, int]
-
-    def state(self, service: str) -> dict[str, Any]:
-        return dict(json.loads(podman("inspect", self.container(service)))[0]["State"])
-
-    def container(self, service: str) -> str:
-        return f"{self.project}_{service}_1"
-
-    def get(self, service: str, path: str, **query: str) -> Any:
-        """The data of an answer of Prometheus, or Alertmanager."""
-        with urlopen(f"http://127.0.0.1:{self.ports[service]}{path}?{urlencode(query)}", timeout=10) as answer:
-            return json.loads(answer.read())
-
-    def query(self, expression: str) -> dict[str, float]:
-        """What Prometheus has for an expression, by worker, or by job where there is none."""
-        result = self.get("prometheus", "/api/v1/query", query=expression)["data"]["result"]
-        return {row["metric"].get("worker", row["metric"].get("job", "")): float(row["value"][1]) for row in result}
-
-    def wait(self, expression: str, expected: dict[str, float], timeout: float = 120) -> None:
-        """Until Prometheus has exactly this for an expression."""
-        until(lambda: self.query(expression) == expected, f"{expression} as expected", timeout)
-
-
-def until(done: Callable[[], bool], what: str, timeout: float = 120) -> None:
-    """Until `done()`; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not done():
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
 def stack(image: str, kafka_installation: Kafka) -> Iterator[Stack]:
-    """`podman-compose up`, with samples being published, and `down` in the end."""
-    names = ("kafka", "prometheus", "alertmanager")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    stack = Stack(f"wirewatch-test-{os.getpid()}", ports)
-    env = environment() | {
-        "WIREWATCH_IMAGE": image,
-        "TEST_BASE": BASE,
-        "TEST_KAFKA_LIBS": str(kafka_installation.libs),
-        "TEST_JAVA_HOME": str(Path(kafka_installation.java).resolve().parents[1]),
-        **{f"{name.upper()}_PORT": str(port) for name, port in ports.items()},
-    }
-    files = ["-f", "deploy/compose.yaml", "-f", "deploy/compose.test.yaml", "--profile", "demo"]
-    compose = ["podman-compose", "--podman-path", str(SHIM), "-p", stack.project, *files]
-    try:
-        run([*compose, "up", "--detach", "--no-build"], env=env, timeout=300)
-        yield stack
-    finally:
-        run([*compose, "down", "--volumes", "--timeout", "5"], env=env, check=False)
-    left = podman("ps", "--all", "--quiet", "--filter", f"label=io.podman.compose.project={stack.project}")
-    assert left + podman("network", "ls", "--quiet", "--filter", f"name={stack.project}") == ""
+    """All of it, with samples being published."""
+    with up(image, kafka_installation) as started:
+        yield started
 
 
 def test_prometheus_scrapes_every_worker_and_itself(stack: Stack) -> None:

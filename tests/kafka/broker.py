@@ -27,6 +27,7 @@ START_TIMEOUT = 90.0
 STOP_TIMEOUT = 30.0
 PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections, so that a broker's is still free when it restarts."""
+_GIVEN: set[int] = set()
 
 COMMON = {
     "process.roles": "broker,controller",
@@ -305,17 +306,20 @@ def listeners(port: int, controller: int, more: Mapping[str, int]) -> dict[str, 
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
+    """Ports of 127.0.0.1 that nobody listens on now, and that this process was not given before."""
     with contextlib.ExitStack() as held:
         ports: list[int] = []
         while len(ports) < number:
             taken = held.enter_context(socket.socket())
             try:
                 port = secrets.choice(PORTS)
+                if port in _GIVEN:  # to one that does not listen yet, maybe
+                    continue
                 taken.bind(("127.0.0.1", port))
             except OSError:
                 continue
             ports.append(port)
+        _GIVEN.update(ports)
         return ports
 
 

@@ -10,7 +10,7 @@ from topics.inputs.form import FIELDS
 from workers.metrics import Metrics
 
 UNITS = (  # of gauges
-    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active|_watchlists"
+    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active|_ready|_watchlists"
 )
 
 
@@ -93,6 +93,14 @@ def test_only_listed_sources_are_reported(metrics: Metrics) -> None:
 
 def test_the_version_is_shown(metrics: Metrics) -> None:
     assert metrics.registry.get_sample_value("wirewatch_build_info", {"version": "1.2"}) == 1
+
+
+def test_it_shows_whether_the_worker_is_ready_now(metrics: Metrics) -> None:
+    reasons: list[str] = []
+    metrics.ready_while(lambda: reasons[0] if reasons else None)
+    assert metrics.registry.get_sample_value("wirewatch_ready") == 1
+    reasons.append("the brokers do not answer")
+    assert metrics.registry.get_sample_value("wirewatch_ready") == 0
 
 
 def test_two_workers_in_one_process_have_each_their_own() -> None:

@@ -113,6 +113,20 @@ async def test_a_broken_update_keeps_the_last_good_one_and_says_what_is_wrong_on
     assert any("rules[0].trems" in problem for problem in refused[0]["problems"])
 
 
+async def test_a_broken_update_is_refused_until_it_is_mended_also_to_what_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text(text("Taiwan"))
+    async with following(file) as (followed, seen):
+        assert not followed.refused
+        file.write_text("id: w\nrules: [")
+        await seen.error()
+        assert followed.refused
+        file.write_text(text("Taiwan"))
+        async with asyncio.timeout(SOON):
+            while followed.refused:  # noqa: ASYNC110 - nobody is told: what is in force does not change
+                await asyncio.sleep(0.05)
+
+
 async def test_watchlists_that_are_all_gone_are_a_broken_update(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_text(text("Taiwan"))
