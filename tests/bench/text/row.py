@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A figure, beside the same without this work. `without` is "" where there is nothing to compare with."""
+    """A figure, beside the same without this work. `without` and `target` are "" where there is none."""
 
     what: str
     target: str
