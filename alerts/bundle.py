@@ -1,10 +1,12 @@
-"""What articles are held against, as one piece: the watchlists and the listed sources, with a revision of both."""
+"""What articles are held against, as one piece: watchlists, sources, the user's names; with a revision of all."""
 
 from collections.abc import Sequence
 
 import msgspec
 
+from alerts import gazetteer
 from alerts import watchlist as lists
+from alerts.gazetteer import Entry
 from alerts.sources import Source, Sources
 from alerts.watchlist import Watchlist
 from topics.identity import digest
@@ -15,11 +17,12 @@ class Bundle(msgspec.Struct, frozen=True, array_like=True):
 
     watchlists: tuple[Watchlist, ...]
     sources: tuple[Source, ...] = ()
+    names: tuple[Entry, ...] = ()
 
 
-def encode(watchlists: Sequence[Watchlist], sources: Sources | None = None) -> bytes:
+def encode(watchlists: Sequence[Watchlist], sources: Sources | None = None, names: Sequence[Entry] = ()) -> bytes:
     """For another process; `decode` gives the same back."""
-    return _ENCODER.encode(Bundle(tuple(watchlists), sources.listed if sources else ()))
+    return _ENCODER.encode(Bundle(tuple(watchlists), sources.listed if sources else (), tuple(names)))
 
 
 def decode(data: bytes) -> Bundle:
@@ -27,10 +30,12 @@ def decode(data: bytes) -> Bundle:
     return _DECODER.decode(data)
 
 
-def revision(watchlists: Sequence[Watchlist], sources: Sources | None = None) -> str:
+def revision(watchlists: Sequence[Watchlist], sources: Sources | None = None, names: Sequence[Entry] = ()) -> str:
     """A digest of all that is in the bundle."""
     known = lists.revision(watchlists)
-    return digest("bundle", known, sources.version) if sources and sources.listed else known
+    others = [sources.version] if sources and sources.listed else []
+    others += [gazetteer.version(names)] if names else []
+    return digest("bundle", known, *others) if others else known
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -4,7 +4,9 @@ A small, safe part of YAML: mappings, lists and scalars, nested a little; no tag
 that no file grows when it is read; nesting is bounded while reading, so that none is too deep for the parser.
 """
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,6 +42,12 @@ class Unreadable(Exception):
         self.expected = expected
         self.found = found
 
+    def problem(self, file: str) -> Problem:
+        """The same, of this file."""
+        return Problem(
+            file=file, line=self.line, field="file", expected=self.expected, found=re.sub(r"\s+", " ", self.found)
+        )
+
 
 class Scalar(NamedTuple):
     """`tag`: `str`, `int`, `float`, `bool`, `null`, `timestamp` …, as YAML takes what is not quoted."""
@@ -60,6 +68,16 @@ class Mapping(NamedTuple):
 
 
 Node = Scalar | Listing | Mapping
+
+
+def load(path: Path) -> Node:
+    """The one document in a file. Raises Unreadable, and nothing else."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(1, "a file that can be read", error.strerror or str(error)) from None
+    return read(data)
 
 
 def read(data: bytes) -> Node:

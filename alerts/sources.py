@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import re2
 
-from alerts.document import MAX_BYTES, Problem, Unreadable, read
+from alerts.document import Problem, Unreadable
+from alerts.document import load as document_in
 from alerts.sources_form import SourcesForm, ascii_host, pattern_options
 from topics.errors import ConfigError
 from topics.identity import digest
@@ -171,16 +172,10 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[Any, ...]:
 def _read(path: Path) -> tuple[tuple[Source, ...], list[Problem]]:
     """The sources, and what is wrong: then there are none."""
 
-    def problem(line: int, expected: str, found: str) -> tuple[tuple[Source, ...], list[Problem]]:
-        return (), [Problem(file=str(path), line=line, field="file", expected=expected, found=found)]
-
     try:
-        with path.open("rb") as file:
-            document = read(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        return problem(1, "a file that can be read", error.strerror or str(error))
+        document = document_in(path)
     except Unreadable as error:
-        return problem(error.line, error.expected, error.found)
+        return (), [error.problem(str(path))]
     form = SourcesForm(str(path))
     fields = form.sources(document)
     if form.problems:

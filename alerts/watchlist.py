@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from alerts.document import MAX_BYTES, Node, Problem, Unreadable, dump, read
+from alerts.document import Node, Problem, Unreadable, dump
+from alerts.document import load as document_in
 from alerts.watchlist_form import WatchlistForm
 from alerts.watchlist_lint import warnings
 from topics.errors import ConfigError
@@ -161,12 +162,9 @@ def decode(data: bytes) -> tuple[Watchlist, ...]:
 def _read(path: Path) -> tuple[Watchlist | None, Node | None, list[Problem]]:
     """The watchlist and the document that it is of; the watchlist is None where there are problems."""
     try:
-        with path.open("rb") as file:
-            document = read(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        return None, None, [_problem(path, 1, "file", "a file that can be read", error.strerror or str(error))]
+        document = document_in(path)
     except Unreadable as error:
-        return None, None, [_problem(path, error.line, "file", error.expected, error.found)]
+        return None, None, [error.problem(str(path))]
     try:
         return converted(document, str(path)), document, []
     except WatchlistError as error:

@@ -56,7 +56,7 @@ class RawArticle(Record, frozen=True, kw_only=True):
 
 
 class Mention(Record, frozen=True, kw_only=True):
-    """A span that names something. `label` is spaCy's (OntoNotes); `entity_id` a Wikidata id."""
+    """A span that names something. `label` is spaCy's (OntoNotes); `entity_id` a Wikidata id or the user's."""
 
     field: str
     start: int

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from topics.errors import ConfigError
-from workers.commands import dlq, sources, topics, watchlists
+from workers.commands import dlq, gazetteer, sources, topics, watchlists
 from workers.commands.annotate import annotate_command
 from workers.commands.check import check_command
 from workers.commands.demo import demo_command
@@ -23,6 +23,7 @@ from workers.commands.options import (
     EXIT_PROBLEMS,
     Brokers,
     Config,
+    GazetteerFile,
     Group,
     LogFormat,
     LogLevel,
@@ -121,6 +122,7 @@ def enrich(
     port: Port = None,
     watchlist: Watchlists = None,
     sources: SourcesFile = None,
+    gazetteer: GazetteerFile = None,
     model: Model = None,
     processes: Processes = None,
     inputs: Annotated[
@@ -145,6 +147,7 @@ def enrich(
         port=port,
         watchlists=watchlist,
         sources_file=sources,
+        gazetteer_file=gazetteer,
         model=model,
         input=[{"topics": [topic]} for topic in inputs or ()],
         start=start,
@@ -225,6 +228,7 @@ app.command("health", epilog="Example: WIREWATCH_PORT=9464 wirewatch health --re
 app.add_typer(topics.app, name="topics")
 app.add_typer(watchlists.app, name="watchlists")
 app.add_typer(sources.app, name="sources")
+app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(dlq.app, name="dlq")
 
 

@@ -20,6 +20,7 @@ from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
 from workers.closing import Closing, caught_up
 from workers.counting import Counting
+from workers.gazetteer_watch import GazetteerWatch
 from workers.in_force import InForce, desks
 from workers.messages import Record, Result
 from workers.metrics import Metrics
@@ -97,6 +98,7 @@ class Enrich:
         self._revision = ""
         self._watched: tuple[Watchlist, ...] = ()
         self._sources = SourceWatch(settings.sources_file, metrics=metrics, on_change=self._rebundle)
+        self._names = GazetteerWatch(settings.gazetteer_file, metrics=metrics, on_change=self._rebundle)
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._closing = Closing()
@@ -123,11 +125,12 @@ class Enrich:
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
     async def run(self) -> None:
-        """Until `stopping` is set. Raises ConfigError (WatchlistError, SourcesError) and PoolBroken."""
+        """Until `stopping` is set. Raises ConfigError (WatchlistError, SourcesError, GazetteerError) and PoolBroken."""
         async with AsyncExitStack() as stack:
             stack.callback(self._pool.close)
             stack.push_async_callback(self._registries.close)
             self._sources.load()
+            self._names.load()
             watchlists = self._encoded(self._in_force.load())
             self._following = asyncio.create_task(self._in_force.watch(self._stopping))
             stack.push_async_callback(cancelled, [self._following])
@@ -154,6 +157,7 @@ class Enrich:
                 for work in (
                     self._show_load(),
                     self._sources.run(),
+                    self._names.run(),
                     loop_delay,
                     checks.tell(self._settings, "enrich"),
                 )
@@ -176,8 +180,9 @@ class Enrich:
 
     def _bundle(self) -> tuple[bytes, str]:
         """All that articles are held against, and its revision."""
-        self._revision = bundle.revision(self._watched, self._sources.current)
-        return bundle.encode(self._watched, self._sources.current), self._revision
+        held = self._watched, self._sources.current, self._names.current
+        self._revision = bundle.revision(*held)
+        return bundle.encode(*held), self._revision
 
     def _rebundle(self) -> None:
         self._pool.use_watchlists(*self._bundle())

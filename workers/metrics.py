@@ -281,6 +281,12 @@ class Metrics:
             "Paragraphs taken out of articles by the patterns of their source",
             "source",
         )
+        self.gazetteer_reloads = new.counter(
+            "wirewatch_gazetteer_reloads_total",
+            "Loads of the user's own gazetteer; after a failed one the last good one stays",
+            "result",
+            known=values.RELOAD_RESULTS,
+        )
         self.sources_reloads = new.counter(
             "wirewatch_sources_reloads_total",
             "Loads of the list of sources; after a failed one the last good one stays",

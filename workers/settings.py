@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
     sources_file: Path | None = None
     """What is known of sources (`alerts.sources`); `enrich.sources` chooses among them."""
+    gazetteer_file: Path | None = None
+    """Names of the user's own (`workers.article.own_gazetteer`), beside those that ship."""
     host: str = "0.0.0.0"
     port: int = Field(default=0, ge=0, le=65535)
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import structlog
 
-from alerts.sources import Sources, SourcesError, load
+from alerts.sources import Sources, load
+from workers.followed_file import INTERVAL, FollowedFile
 from workers.messages import Record, Result
 from workers.metrics import Metrics
-
-INTERVAL = 1.0
-"""Seconds between looks at the file, and between updates of the metrics."""
-
-_Stamp = tuple[int, int, int] | None
 
 log = structlog.get_logger()
 
@@ -35,24 +31,24 @@ class SourceWatch:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.current = Sources()
-        self._path = path
+        self._file = path and FollowedFile(path, read=load, refused="sources.refused", reloads=metrics.sources_reloads)
         self._metrics = metrics
         self._on_change = on_change
         self._now = now
-        self._stamp: _Stamp = None
         self._last: dict[str, float] = {}
 
     def load(self) -> None:
         """Read the file for the first time. Raises SourcesError."""
-        if self._path is not None:
-            self._stamp = _stamp(self._path)
-            self._take(load(self._path))
-            self._metrics.sources_reloads.labels("ok").inc()
+        if self._file:
+            self._take(self._file.load())
 
     async def run(self) -> None:
         """Follow the file and keep the metrics, for ever. Nothing that becomes of the file ends it."""
-        while self._path is not None:
-            await self._reload_if_changed(self._path)
+        while self._file:
+            found = await self._file.changed()
+            if found is not None and found.version != self.current.version:
+                self._take(found)
+                self._on_change()
             self.show()
             await asyncio.sleep(INTERVAL)
 
@@ -73,23 +69,6 @@ class SourceWatch:
             self._metrics.source_age.labels(source.id).set(age)
             self._metrics.source_active.labels(source.id).set(source.publishes(datetime.fromtimestamp(now, tz=UTC)))
 
-    async def _reload_if_changed(self, path: Path) -> None:
-        stamp = await asyncio.to_thread(_stamp, path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            found = await asyncio.to_thread(load, path)
-        except SourcesError as error:
-            # A file that is half written is whole at the next look: it changes again.
-            self._metrics.sources_reloads.labels("failed").inc()
-            log.warning("sources.refused", problems=str(error).splitlines()[:5], kept=self.current.version)
-            return
-        self._metrics.sources_reloads.labels("ok").inc()
-        if found.version != self.current.version:
-            self._take(found)
-            self._on_change()
-
     def _take(self, found: Sources) -> None:
         """A source counts as heard of when it is first listed: nobody knows better."""
         now = self._now()
@@ -98,11 +77,3 @@ class SourceWatch:
         self.current = found
         self.show()
         log.info("sources", listed=len(found.listed), version=found.version)
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

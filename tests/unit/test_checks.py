@@ -173,6 +173,17 @@ def test_a_list_of_sources_is_checked_where_there_is_one(tmp_path: Path) -> None
     assert "sources[0].expect: expected “expect_every”" in wrong.message
 
 
+def test_a_gazetteer_of_ones_own_is_checked_where_there_is_one(tmp_path: Path) -> None:
+    assert list(local.gazetteer(Settings())) == []
+    path = tmp_path / "gazetteer.yaml"
+    path.write_text("names:\n  - {id: 'acme:kestrel', name: Kestrel Lines, label: ORG, aliases: [Kestrel]}\n")
+    (fine,) = local.gazetteer(Settings(gazetteer_file=path))
+    assert (fine.level, fine.message) == ("fine", "1 names of your own, 2 forms")
+    path.write_text("names:\n  - {name: Kestrel Lines}\n")
+    (wrong,) = local.gazetteer(Settings(gazetteer_file=path))
+    assert (wrong.level, wrong.subject, wrong.remedy) == ("wrong", f"{path}:2", f"wirewatch gazetteer check {path}")
+
+
 def test_a_pool_that_memory_cannot_hold_is_a_warning() -> None:
     (chosen,) = local.pool(Settings(enrich=Enrich(processes=1)))
     assert "1 process, enrich.processes" in chosen.message or chosen.level == "warning"

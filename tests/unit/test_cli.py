@@ -61,6 +61,7 @@ def test_the_command_starts_without_what_only_some_commands_need(heavy: str) -> 
         "dlq",
         "health",
         "sources",
+        "gazetteer",
         "trace",
     ],
 )

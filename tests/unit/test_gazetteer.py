@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.article.gazetteer import Gazetteer
+from workers.article.gazetteer_file import load, shipped
 
 FILE = Path(__file__).parents[2] / "workers" / "article" / "gazetteer.tsv"
 
@@ -28,6 +29,7 @@ def test_it_has_more_than_800_names_and_loads_quickly() -> None:
 
 
 def _seconds_to_load() -> float:
+    shipped.cache_clear()
     started = time.perf_counter()
     Gazetteer.load()
     return time.perf_counter() - started
@@ -121,13 +123,51 @@ def test_lookup_needs_an_agreeing_label(gazetteer: Gazetteer) -> None:
     assert gazetteer.lookup("", "ORG") is None
 
 
-def test_a_gazetteer_of_ones_own_is_read_and_a_wrong_line_is_named(tmp_path: Path) -> None:
+def of(tmp_path: Path, *lines: str) -> Gazetteer:
     path = tmp_path / "names.tsv"
-    path.write_text("# ours\nORG\tKestrel Lines\t\tKestrel?\n", encoding="utf-8")
-    assert found(Gazetteer.load(path), "at Kestrel today") == [("Kestrel", "ORG", "Kestrel Lines")]
-    path.write_text("# ours\nORG Kestrel Lines\n", encoding="utf-8")
+    path.write_text("# ours\n" + "\n".join(lines), encoding="utf-8")
+    return Gazetteer(load(path))
+
+
+def test_a_file_of_names_is_read_and_a_wrong_line_is_named(tmp_path: Path) -> None:
+    gazetteer = of(tmp_path, "ORG\tKestrel Lines\t\tKestrel?")
+    assert found(gazetteer, "at Kestrel today") == [("Kestrel", "ORG", "Kestrel Lines")]
     with pytest.raises(ValueError, match="line 2"):
-        Gazetteer.load(path)
+        of(tmp_path, "ORG Kestrel Lines")
+    with pytest.raises(ValueError, match="line 3"):
+        of(tmp_path, "ORG\tKestrel Lines\t\t", "ORG\tKite\t\t\tKestrel")
+
+
+def test_forms_of_several_languages_lead_to_one_name(tmp_path: Path) -> None:
+    gazetteer = of(tmp_path, "ORG\tKestrel Lines\tQ1\t\tzh:红隼航运\tja:ケストレル\tru:Кестрел")
+    names = gazetteer.mentions("text", "红隼航运, ケストレル and Кестрел")
+    assert [(m.name, m.entity_id) for m in names] == [("Kestrel Lines", "Q1")] * 3
+
+
+def test_a_form_of_several_entries_is_the_one_that_the_text_names_elsewhere(tmp_path: Path) -> None:
+    gazetteer = of(
+        tmp_path,
+        "GPE\tGeorgia\tQ230|Q1428\t",
+        "GPE\tGeorgia\tQ230\tGeorgia-|Republic of Georgia",
+        "GPE\tGeorgia\tQ1428\tGeorgia-|State of Georgia",
+        "NORP\tGeorgian\tQ230\tGeorgians",
+    )
+
+    def ids(text: str) -> list[str | None]:
+        return [m.entity_id for m in gazetteer.mentions("text", text) if m.text == "Georgia"]
+
+    assert ids("He left Georgia") == [None]
+    assert ids("He left Georgia for the State of Georgia") == ["Q1428"]
+    assert ids("Georgians left Georgia") == ["Q230"]
+    assert ids("Georgians left Georgia for the State of Georgia") == [None]
+    assert gazetteer.lookup("Georgia", "GPE") == ("Georgia", None)
+
+
+def test_a_form_that_is_a_word_elsewhere_counts_in_its_language_only(tmp_path: Path) -> None:
+    gazetteer = of(tmp_path, "GPE\tUnited Kingdom\tQ145\t\tvi:Anh~|Vương quốc Anh")
+    assert gazetteer.mentions("text", "Anh said so", "en") == gazetteer.mentions("text", "Anh said so") == []
+    (only,) = gazetteer.mentions("text", "Anh rời EU", "vi")
+    assert only.entity_id == "Q145"
 
 
 @settings(deadline=None)  # the first call loads what the others find loaded

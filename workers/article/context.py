@@ -1,6 +1,6 @@
 """Whether a name stands in a text as a name: word boundaries, and forms that may mean something else.
 
-The marks of care in the gazetteer:
+The marks of care in the gazetteer (`alerts.gazetteer`):
 `?` may be a part of another name ("Michael Jordan", "Trump Organization"): not beside a capitalised word;
 `*` is also a common word ("Turkey", "Apple"): besides, not where every word would be capitalised, unless the same
     name stands elsewhere in the text where it cannot be that word;
@@ -9,7 +9,7 @@ The marks of care in the gazetteer:
 
 import re
 
-WITH_CARE = "?*^"
+from alerts.gazetteer import CAPITALS, WORD
 
 _BEFORE = re.compile(r"(\w[\w.'’-]*)[ \u00a0]$")
 _AFTER = re.compile(r"[ \u00a0](\w[\w'’-]*)")
@@ -55,14 +55,14 @@ def acceptable(text: str, start: int, end: int, care: str) -> bool:
     if not care:
         return True
     line = _line(text, start, end)
-    if care == "^":
+    if care == CAPITALS:
         return not line.isupper()
     return not _beside_a_name(text, start, end)
 
 
 def needs_support(text: str, start: int, care: str) -> bool:
     """Whether a form counts only when the same name is elsewhere in the text, beyond doubt."""
-    return care == "*" and (_starts_sentence(text, start) or _is_headline(_line(text, start, start)))
+    return care == WORD and (_starts_sentence(text, start) or _is_headline(_line(text, start, start)))
 
 
 def _joined(one: str, other: str) -> bool:

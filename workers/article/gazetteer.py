@@ -1,118 +1,101 @@
-"""Well-known names: `gazetteer.tsv`, ours.
-
-It has countries, nationalities, capitals, organisations, companies and people in office, in the spellings that news
-uses. Wikidata ids stand only where they are certain.
-"""
+"""Well-known names, found in texts: those that ship (`gazetteer_file`), and those of the user's own."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import ahocorasick_rs
 
+from alerts.gazetteer import LANGUAGE, NATIONALITY, Entry, Form, merged
 from topics.records import Mention
-from workers.article.context import WITH_CARE, acceptable, needs_support, whole_word
+from workers.article.context import acceptable, needs_support, whole_word
+from workers.article.gazetteer_file import shipped
 
 LEADING = re.compile(r"the\s+", re.IGNORECASE)
 TRAILING = re.compile(r"(?:['’]s?|\s+)$")
-
-_FILE = Path(__file__).with_name("gazetteer.tsv")
 _PLACES = frozenset(("GPE", "LOC", "FAC"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    label: str
-    name: str
-    entity_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """A spelling of an entry. `care` is "" or one of `WITH_CARE`."""
-
-    text: str
-    care: str
-    entry: _Entry
+class _Span(NamedTuple):
+    start: int
+    end: int
+    form: Form
+    entry: Entry
 
 
 class Gazetteer:
     """Well-known names, found by one automaton: time is linear in the text, whatever number of names there is."""
 
-    def __init__(self, forms: Iterable[_Form]) -> None:
-        self._forms = tuple(forms)
-        self._by_text = {form.text: form.entry for form in self._forms}
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = tuple(entries)
+        self._forms = [(form, entry) for entry in self._entries for form in entry.forms]
+        self._by_text = {form.text: entry for form, entry in self._forms}
         # A short form in the wrong case is another word: "us", "Who", "Is".
-        self._by_folded = {form.text.casefold(): form.entry for form in self._forms if len(form.text) > 3}
-        self._automaton = ahocorasick_rs.AhoCorasick([form.text for form in self._forms])
+        self._by_folded = {form.text.casefold(): entry for form, entry in self._forms if len(form.text) > 3}
+        self._by_id = {entry.id: entry for entry in self._entries if entry.id and entry.label != NATIONALITY}
+        self._automaton = ahocorasick_rs.AhoCorasick([form.text for form, _ in self._forms])
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "Gazetteer":
-        """The gazetteer that ships, or the one in `path` (tab-separated: label, name, id, other forms with `|`).
-
-        Raises OSError, and ValueError with the line's number.
-        """
-        lines = (path or _FILE).read_text(encoding="utf-8").splitlines()
-        return cls([form for number, line in enumerate(lines, 1) for form in _forms(number, line)])
+    def load(cls, own: Sequence[Entry] = ()) -> "Gazetteer":
+        """The gazetteer that ships, with the user's own entries (`own_gazetteer`)."""
+        return cls(merged(shipped(), own))
 
     def __len__(self) -> int:
-        return len(set(self._by_text.values()))
+        return len(self._entries)
 
-    def mentions(self, field: str, text: str) -> list[Mention]:
-        """The known names in a field's text, in order, none within another.
+    def mentions(self, field: str, text: str, language: str = "") -> list[Mention]:
+        """The known names in a field's text, in order, none within another. `language` is the text's (ISO 639-1).
 
         Case counts and words are whole; Chinese, Japanese, Korean and Thai names are found inside runs. A form that
         may mean something else counts only where its surroundings do not speak against it: precision comes first.
         """
-        found = [(start, end, self._forms[i]) for i, start, end in self._matches(text) if whole_word(text, start, end)]
-        taken = [(start, end, form) for start, end, form in found if acceptable(text, start, end, form.care)]
-        sure = {form.entry for start, end, form in taken if not needs_support(text, start, form.care)}
-        kept = [span for span in _outermost(taken) if span[2].entry in sure]
-        return [
-            Mention(
-                field=field,
-                start=start,
-                end=end,
-                text=text[start:end],
-                label=form.entry.label,
-                name=form.entry.name,
-                entity_id=form.entry.entity_id,
-            )
-            for start, end, form in kept
-        ]
+        found = (_Span(start, end, *self._forms[i]) for i, start, end in self._matches(text))
+        taken = [span for span in found if whole_word(text, span.start, span.end) and _counts(text, span, language)]
+        sure = {span.entry for span in taken if not needs_support(text, span.start, span.form.care)}
+        named = {entry.id for entry in sure if entry.id}
+        kept = _outermost([span for span in taken if span.entry in sure])
+        return [_mention(field, text, span, self._meant(span.entry, named)) for span in kept]
 
     def lookup(self, text: str, label: str) -> tuple[str, str | None] | None:
-        """(canonical name, Wikidata id) of a mention that somebody else found, where the label agrees."""
+        """(canonical name, id) of a mention that somebody else found, where the label agrees."""
         form = bare(text)
         entry = self._by_text.get(form) or self._by_folded.get(form.casefold())
         if entry is None or not _agree(entry.label, label):
             return None
-        return entry.name, entry.entity_id
+        return entry.name, entry.id
 
     def _matches(self, text: str) -> Iterable[tuple[int, int, int]]:
         return self._automaton.find_matches_as_indexes(text, overlapping=True)
 
-
-def _forms(number: int, line: str) -> list[_Form]:
-    if not line.strip() or line.startswith("#"):
-        return []
-    fields = line.split("\t")
-    if len(fields) != 4 or not (fields[0] and fields[1]):
-        raise ValueError(f"gazetteer: line {number}: expected label, name, id and other forms, separated by tabs")
-    label, name, entity_id, others = fields
-    entry = _Entry(label, name, entity_id or None)
-    forms = {
-        form.rstrip(WITH_CARE): form[len(form.rstrip(WITH_CARE)) :] for form in [name, *filter(None, others.split("|"))]
-    }
-    return [_Form(text, care, entry) for text, care in forms.items()]
+    def _meant(self, entry: Entry, named: set[str]) -> Entry:
+        """Of the entries that a form may mean the one that the text names elsewhere, if it is the only one."""
+        found = [id for id in entry.either if id in named]
+        return self._by_id[found[0]] if len(found) == 1 else entry
 
 
-def _outermost(spans: Sequence[tuple[int, int, _Form]]) -> list[tuple[int, int, _Form]]:
+def _counts(text: str, span: _Span, language: str) -> bool:
+    if span.form.care == LANGUAGE:
+        return language in span.form.languages
+    return acceptable(text, span.start, span.end, span.form.care)
+
+
+def _mention(field: str, text: str, span: _Span, entry: Entry) -> Mention:
+    return Mention(
+        field=field,
+        start=span.start,
+        end=span.end,
+        text=text[span.start : span.end],
+        label=entry.label,
+        name=entry.name,
+        entity_id=entry.id,
+    )
+
+
+def _outermost(spans: Sequence[_Span]) -> list[_Span]:
     """Leftmost first, the longest of those that begin together, none that overlaps one before it."""
-    kept: list[tuple[int, int, _Form]] = []
-    for span in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if not kept or span[0] >= kept[-1][1]:
+    kept: list[_Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not kept or span.start >= kept[-1].end:
             kept.append(span)
     return kept
 

@@ -36,11 +36,12 @@ class Pipeline:
         self._watchlists: dict[str, str] = {}
 
     def use_watchlists(self, data: bytes) -> None:
-        """Match with these watchlists, and know these sources, from now on (`alerts.bundle.encode`)."""
+        """Match with these watchlists, know these sources and names, from now on (`alerts.bundle.encode`)."""
         held = bundle.decode(data)
         self._matcher = Matcher(held.watchlists)
         self._watchlists = {watchlist.id: watchlist.version for watchlist in held.watchlists}
         self._reading.sources = Sources(held.sources)
+        self._recognition.know(held.names)
 
     def __call__(self, records: Sequence[Record]) -> list[Result]:
         works = [self._reading.read(record) for record in records]

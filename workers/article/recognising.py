@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from alerts.gazetteer import Entry, version
 from topics.records import Warn
 from workers.article import names
 from workers.article.entities import MAX_CHARACTERS, Recogniser
@@ -18,12 +19,18 @@ class Recognition:
     def __init__(self, options: Options, *, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._recogniser = Recogniser(options.model)
+        self._own: Sequence[Entry] = ()
         self._gazetteer = Gazetteer.load()
 
     @property
     def model(self) -> str:
         """The model's name and version."""
         return self._recogniser.name
+
+    def know(self, own: Sequence[Entry]) -> None:
+        """Know the user's own names, these and no others, from now on."""
+        if version(own) != version(self._own):
+            self._own, self._gazetteer = own, Gazetteer.load(own)
 
     def recognise(self, works: Sequence[Work]) -> None:
         """Entities of all articles at once: the model is quicker in batches."""
@@ -47,5 +54,6 @@ class Recognition:
     def _named(self, work: Work) -> None:
         """What the gazetteer knows beside them, and canonical names."""
         head = work.text[:MAX_CHARACTERS]
-        known = [*self._gazetteer.mentions("title", work.title), *self._gazetteer.mentions("text", head)]
+        fields = (("title", work.title), ("text", head))
+        known = [mention for field in fields for mention in self._gazetteer.mentions(*field, work.language)]
         work.mentions = names.canonicalise(names.combine(work.mentions, known), self._gazetteer)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from alerts import sinks
 from alerts.document import Problem
+from alerts.gazetteer import GazetteerError
 from alerts.sinks import Sink
 from alerts.sources import SourcesError
 from alerts.sources import load as load_sources
@@ -15,6 +16,7 @@ from alerts.watchlist import WatchlistError, load_all
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers import telemetry
+from workers.article.own_gazetteer import load as load_names
 from workers.checks.finding import Finding, fine, warning, wrong
 from workers.sections import Route
 from workers.settings import Settings
@@ -107,6 +109,19 @@ def sources(settings: Settings) -> Iterator[Finding]:
             yield _problem("sources", problem)
         return
     yield fine("sources", f"{len(listed)} listed, {sum(bool(source.expect_every) for source in listed)} expected")
+
+
+def gazetteer(settings: Settings) -> Iterator[Finding]:
+    """The user's own gazetteer, where there is one."""
+    if settings.gazetteer_file is None:
+        return
+    try:
+        entries = load_names(settings.gazetteer_file)
+    except GazetteerError as error:
+        for problem in error.problems:
+            yield _problem("gazetteer", problem)
+        return
+    yield fine("gazetteer", f"{len(entries)} names of your own, {sum(len(entry.forms) for entry in entries)} forms")
 
 
 def _problem(check: str, problem: Problem) -> Finding:

@@ -56,6 +56,7 @@ def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
         yield from local.model(settings)
         yield from local.watchlists(settings)
         yield from local.sources(settings)
+        yield from local.gazetteer(settings)
         yield from local.pool(settings)
 
 

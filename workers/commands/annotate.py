@@ -10,6 +10,7 @@ import typer
 from workers.commands.options import (
     Brokers,
     Config,
+    GazetteerFile,
     Json,
     Model,
     Plain,
@@ -39,6 +40,7 @@ def annotate_command(
     ] = None,
     watchlist: Watchlists = None,
     sources: SourcesFile = None,
+    gazetteer: GazetteerFile = None,
     model: Model = None,
     config: Config = None,
     processes: Processes = None,
@@ -74,6 +76,7 @@ def annotate_command(
         prefix=prefix,
         watchlists=watchlist,
         sources_file=sources,
+        gazetteer_file=gazetteer,
         model=model,
         enrich=section(processes=1 if text else processes),
     )

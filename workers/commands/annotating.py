@@ -12,6 +12,7 @@ from typing import IO
 from alerts import bundle
 from alerts import watchlist as lists
 from alerts.sources import load as load_sources
+from workers.article.own_gazetteer import load as load_names
 from workers.commands.running import CommandFailed, not_started
 from workers.dead_letters import PREFIX
 from workers.messages import DEAD_LETTERED, FILTERED, Output, Record, Result
@@ -59,7 +60,8 @@ async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterat
 
     watchlists = lists.load_all(settings.watchlists)
     sources = load_sources(settings.sources_file) if settings.sources_file else None
-    revision = bundle.revision(watchlists, sources)
+    names = load_names(settings.gazetteer_file) if settings.gazetteer_file else ()
+    revision = bundle.revision(watchlists, sources, names)
     registries = Registries(settings.inputs)
     pool = make_pool(settings)
 
@@ -69,7 +71,7 @@ async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterat
 
     try:
         try:
-            await pool.start(bundle.encode(watchlists, sources), revision)
+            await pool.start(bundle.encode(watchlists, sources, names), revision)
         except PoolBroken as error:
             raise not_started(str(error)) from None
         left = iter(records)

@@ -40,6 +40,9 @@ Watchlists = Annotated[
 SourcesFile = Annotated[
     Path | None, typer.Option("--sources", metavar="FILE", help="What is known of sources (wirewatch sources init).")
 ]
+GazetteerFile = Annotated[
+    Path | None, typer.Option("--gazetteer", metavar="FILE", help="Names of your own (wirewatch gazetteer init).")
+]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|PATH", help="A spaCy pipeline, or none: no entities.")
 ]

@@ -14,6 +14,7 @@ from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.records import RawArticle
 from workers.article.options import NONE
+from workers.article.own_gazetteer import load as load_names
 from workers.article.pipeline import Pipeline
 from workers.enrich import options
 from workers.messages import DEAD_LETTERED, FILTERED, Record
@@ -30,7 +31,8 @@ class Step:
     def __init__(self, settings: Settings) -> None:
         self._pipeline = Pipeline(dataclasses.replace(options(settings), model=NONE))
         sources = load_sources(settings.sources_file) if settings.sources_file else None
-        self._pipeline.use_watchlists(bundle.encode((), sources))
+        names = load_names(settings.gazetteer_file) if settings.gazetteer_file else ()
+        self._pipeline.use_watchlists(bundle.encode((), sources, names))
         self._registries = Registries(settings.inputs)
         self._patience: float | None = settings.kafka.request_timeout
 
