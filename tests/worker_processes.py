@@ -86,14 +86,18 @@ class WorkerProcess:
         self._wait(lambda: self._status("livez") is not None, timeout, "up")
 
     def _status(self, path: str) -> int | None:
+        return self.asked(path)[0]
+
+    def asked(self, path: str) -> tuple[int | None, str]:
+        """Status and text of one of its health pages; None where nobody answers."""
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
-                status: int = answer.status
-                return status
+                return answer.status, answer.read().decode()
         except HTTPError as error:
-            return error.code
-        except OSError:
-            return None
+            with error:
+                return error.code, error.read().decode()
+        except OSError as error:
+            return None, str(error)
 
     def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         deadline = time.monotonic() + timeout

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import faust
@@ -16,16 +17,21 @@ from workers import faust_app, health, permits, telemetry
 from workers.alert_log import MAX_BATCH_BYTES
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.checks import at_start as checks
+from workers.former_life import FormerLife
 from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stopping import stopping_by_signal
 from workers.stream import kafka
 from workers.stream.diagnose import Unreachable, explain
+from workers.stream.membership import Membership
 from workers.stream.session import AFTER_REFUSAL
-from workers.supervisor import follow_supervisor
+from workers.supervisor import follow_supervisor, left_by_former
 
 if TYPE_CHECKING:
     from workers.spans import Spans
+
+MEMBER = "member"
+"""By this name the next process finds the id that the brokers gave to the one before."""
 
 log = structlog.get_logger()
 
@@ -104,16 +110,25 @@ async def _fold(
             await kafka.stop(producer)
 
 
-async def run(settings: Settings, metrics: Metrics, *, spans: "Spans | None" = None) -> None:
-    """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends."""
+async def run(
+    settings: Settings, metrics: Metrics, *, former: FormerLife | None = None, spans: "Spans | None" = None
+) -> None:
+    """Fold hits until SIGTERM or SIGINT, then drain. Raises ConfigError. In any other trouble the process ends.
+
+    `former` keeps from one process to the next as whom it was a member of its group.
+    """
     stopping = stopping_by_signal(drain=settings.alert.drain, end=end_process)
-    app = faust_app.app(settings, settings.group_of("alert"))
+    former = former or FormerLife()
+    membership = Membership(
+        former=former.get(MEMBER), remember=partial(former.leave, MEMBER), taken_from_us=metrics.displaced
+    )
+    app = faust_app.app(settings, settings.group_of("alert"), membership)
     # Batches are made whole by us: nothing is gained by waiting for more. zstd takes a sixth of lz4's time (aiokafka
     # has that at its highest level), and makes less of them.
     producer = kafka.producer(
         settings, worker="alert", linger_ms=0, compression_type="zstd", max_batch_size=MAX_BATCH_BYTES
     )
-    stage = Stage(app, settings, metrics, producer, spans=spans)
+    stage = Stage(app, settings, metrics, producer, membership=membership, spans=spans)
     metrics.ready_while(stage.unready)
     async with health.serve(
         host=settings.host,
@@ -135,7 +150,7 @@ def main(settings: Settings) -> int:
 
     async def run_and_end() -> None:
         async with telemetry.exporting("alert") as spans:
-            await run(settings, metrics, spans=spans)
+            await run(settings, metrics, former=left_by_former(), spans=spans)
         # Clients that could not be stopped in time, with the brokers away, must not keep the process alive: neither
         # their threads nor their tasks, which asyncio would cancel and then wait for.
         end_process(0)

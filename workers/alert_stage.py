@@ -37,6 +37,7 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.diagnose import Reason
+from workers.stream.membership import Membership
 from workers.stream.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -82,10 +83,12 @@ class Stage:
         metrics: Metrics,
         producer: AIOKafkaProducer,
         *,
+        membership: Membership | None = None,
         end: Callable[[int], NoReturn] = end_process,
         spans: "Spans | None" = None,
     ) -> None:
         self._spans = spans
+        self._membership = membership or Membership()
         self.topics = Topics(settings.topic("hits"), settings.topic("alerts"), settings.topic("stories"))
         self.parts: dict[int, Part] = {}
         self.away: str | None = None
@@ -151,8 +154,7 @@ class Stage:
         def passed() -> bool:
             return bool(self._app.consumer_generation_id != generation)
 
-        for number in self.parts:
-            self._metrics.forget(self.topics.hits, number)
+        self._forget()
         self.parts, self.held, self.unequal = {}, frozenset(), None
         numbers = sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == self.topics.hits)
         started = time.monotonic()
@@ -174,6 +176,11 @@ class Stage:
             records=sum(found.records for found in restored.values()),
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def _forget(self) -> None:
+        """Partitions that are not ours any more are not to be measured here."""
+        for number in self.parts:
+            self._metrics.forget(self.topics.hits, number)
 
     async def _read_back(self, numbers: Sequence[int], passed: Callable[[], bool]) -> dict[int, Restored]:
         """With brokers away it waits, as long as the generation lasts."""
@@ -270,6 +277,9 @@ class Stage:
             await asyncio.sleep(MEASURE)
 
     async def _measure_lag(self) -> None:
+        if self._membership.taken:  # these partitions are another's, and its standstill is not ours
+            self._forget()
+            return
         parts = {TP(self.topics.hits, number): part for number, part in self.parts.items()}
         ends = await self._app.consumer.highwaters(*parts) if parts else {}
         for tp, part in parts.items():
@@ -281,8 +291,8 @@ class Stage:
 
     def unready(self) -> str | None:
         """Why it does not fold; None when it does, or stands by with no partition."""
-        if self.away is not None:
-            return self.away
+        if (waits := self.away or self._membership.taken) is not None:
+            return waits
         if self._generation is None:
             return "no assignment yet, or its state is being read back"
         if time.monotonic() - self._reached > MEASURE + REACHABLE:

@@ -30,6 +30,7 @@ from workers.stream import kafka
 from workers.stream.ahead import Ahead
 from workers.stream.consumer import Limits, Loop
 from workers.stream.lane import Submit
+from workers.stream.membership import Membership
 from workers.stream.place import Place
 from workers.stream.publisher import Publisher
 from workers.stream.session import PROBE_TIMEOUT, cancelled, follow, keep_running, probe
@@ -151,6 +152,7 @@ class Courier:
         self.unaccounted: dict[TopicPartition, int] = {}
         self.loop: Loop | None = None
         self._waiting: str | None = "starting"
+        self._membership = Membership(taken_from_us=metrics.displaced)
         self._behind = False
         metrics.expect_sink(route.name)
 
@@ -215,13 +217,14 @@ class Courier:
                 await cancelled(background)
 
     def _consumer(self) -> Any:
-        return kafka.consumer(
+        consumer = kafka.consumer(
             self._settings,
             self._settings.group_of(f"deliver-{self.name}"),
             worker="deliver",
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             auto_offset_reset="none",
         )
+        return self._membership.guard(consumer)
 
     def _limits(self) -> Limits:
         deliver = self._settings.deliver
@@ -286,7 +289,8 @@ class Courier:
 
     def ready(self) -> str | None:
         joined = self.loop is not None and self.loop.joined
-        why = self._waiting or (None if joined else "waiting for an assignment") or (self.loop and self.loop.trouble)
+        waits = self._waiting or self._membership.taken
+        why = waits or (None if joined else "waiting for an assignment") or (self.loop and self.loop.trouble)
         return f"route {self.name}: {why}" if why else None
 
     def stalled(self) -> str | None:

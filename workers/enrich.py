@@ -31,6 +31,7 @@ from workers.stream.brake import Rules
 from workers.stream.brakes import Brakes
 from workers.stream.consumer import Limits, Loop
 from workers.stream.lane import Lane
+from workers.stream.membership import Membership
 from workers.stream.newest import newest
 from workers.stream.pool import Pool
 from workers.stream.publisher import Publisher
@@ -102,6 +103,7 @@ class Enrich:
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._closing = Closing()
+        self._membership = Membership(taken_from_us=metrics.displaced)
         self._in_force = InForce(
             settings,
             on_change=self._watchlists,
@@ -260,13 +262,14 @@ class Enrich:
 
     def _consumer(self) -> Any:
         settings = self._settings
-        return kafka.consumer(
+        consumer = kafka.consumer(
             settings,
             settings.group_of("enrich"),
             worker="enrich",
             metadata_max_age_ms=inputs.METADATA_MAX_AGE_MS,
             auto_offset_reset="none",
         )
+        return self._membership.guard(consumer)
 
     def _limits(self) -> Limits:
         enrich = self._settings.enrich
@@ -339,8 +342,9 @@ class Enrich:
         return f"lag, and no progress for {idle:.0f} s" if idle > self._settings.enrich.stalled_after else None
 
     def ready(self) -> str | None:
-        if (why := self._in_force.waiting or self._registries.waiting or self._waiting) is not None:
-            return why
+        waits = self._in_force.waiting or self._registries.waiting or self._waiting or self._membership.taken
+        if waits is not None:
+            return waits
         if self._loop is None or not self._loop.joined:
             return "waiting for an assignment"
         # It reads what it can. But a rollout that takes an input's rights away must not pass for a good one.

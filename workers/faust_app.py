@@ -18,6 +18,7 @@ from yarl import URL
 from topics.errors import ConfigError
 from workers.settings import Settings
 from workers.stream import kafka
+from workers.stream.membership import Membership
 
 COMMIT_INTERVAL = 1.0
 _ENDED = object()
@@ -30,13 +31,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         assert isinstance(transport, _Transport)
-        return kafka.consumer(
+        consumer = kafka.consumer(
             transport.settings,
             self.app.conf.id,
             worker="alert",
             max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
             fetch_max_wait_ms=500,
         )
+        return transport.membership.guard(consumer)
 
 
 class _Consumer(driver.Consumer):
@@ -108,9 +110,10 @@ class _Transport(driver.Transport):
     Consumer = _Consumer
     Producer = _NoProducer
 
-    def __init__(self, settings: Settings, url: list[URL], app: faust.App) -> None:
+    def __init__(self, settings: Settings, membership: Membership, url: list[URL], app: faust.App) -> None:
         super().__init__(url, app)
         self.settings = settings
+        self.membership = membership
 
 
 class _App(faust.App):
@@ -118,7 +121,7 @@ class _App(faust.App):
         """None: without tables nothing is kept on disk, and in a container there may be no place to."""
 
 
-def app(settings: Settings, group: str) -> faust.App:
+def app(settings: Settings, group: str, membership: Membership | None = None) -> faust.App:
     """A Faust app without tables, leader, web server or topics of its own.
 
     At least once; it never waits for events in flight when partitions are revoked (with Kafka away, that wait has no
@@ -143,7 +146,7 @@ def app(settings: Settings, group: str) -> faust.App:
         key_serializer="raw",
         value_serializer="raw",
     )
-    made.transport = _Transport(settings, urls, made)
+    made.transport = _Transport(settings, membership or Membership(), urls, made)
     made.producer_transport = made.transport
     return made
 

@@ -130,6 +130,10 @@ class Metrics:
             "wirewatch_commits_total", "Commits of offsets, by result", "result", known=values.COMMIT_RESULTS
         )
         self.rebalances = new.counter("wirewatch_rebalances_total", "Assignments that this process was given")
+        # Each takes it from the other when it joins: `workers.stream.membership`.
+        self.displaced_groups = new.gauge(
+            "wirewatch_displaced_groups", "Groups in which another process has this one's group_instance_id"
+        )
         self.claimed_twice = new.counter(
             "wirewatch_claimed_twice_topics_total",
             "Topics that came up and are claimed by two inputs: the first reads them",
@@ -317,6 +321,10 @@ class Metrics:
         self.brake_bad.clear()
         for (topic, partition), bad in partitions.items():
             self.brake_bad.labels(topic, str(partition)).set(bad)
+
+    def displaced(self, taken: bool) -> None:
+        """Another process has taken this one's place in a group, or has left it."""
+        self.displaced_groups.inc(1 if taken else -1)
 
     def misplaced(self, topic: str, skipped: int) -> None:
         """A place in a topic was out of range, and `skipped` records are lost by it."""

@@ -12,12 +12,16 @@ from types import FrameType
 
 import structlog
 
+from workers import former_life
+from workers.former_life import FormerLife
+
 log = structlog.get_logger()
 
 FINAL = (0, 2, 78)
 """Exit codes of a child that is not started again: done, wrong usage, bad configuration."""
 VARIABLE = "WIREWATCH_SUPERVISOR"
-"""Tells the child its end of the parent's pipe, and how often it was restarted: `fd:restarts`."""
+"""Tells the child its end of the parent's pipe, how often it was restarted, and where to leave what its next life
+should know (`former_life`): `fd:restarts:fd`."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,6 +45,7 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._signal = signal.SIGTERM
+        self._memory = former_life.keep()
 
     def handle(self, number: int, _: FrameType | None) -> None:
         """Pass a signal on to the child and start no other. A child that does not end in time is killed."""
@@ -82,8 +87,8 @@ class Supervisor:
         try:
             self._child = subprocess.Popen(
                 self._argv,
-                env=os.environ | {VARIABLE: f"{reader}:{restarts}"},
-                pass_fds=(reader,),
+                env=os.environ | {VARIABLE: f"{reader}:{restarts}:{self._memory}"},
+                pass_fds=(reader, self._memory),
                 # One thread only runs here: code between fork and exec is safe.
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -123,11 +128,22 @@ def supervise(
 
 def follow_supervisor() -> int:
     """In the child: get a SIGTERM when the supervisor is gone. How often it was restarted; 0 without a supervisor."""
-    reader, _, restarts = os.environ.get(VARIABLE, "").partition(":")
+    reader, restarts, _ = _told()
     if not reader.isdigit() or not restarts.isdigit():
         return 0
     threading.Thread(target=_follow, args=(int(reader),), daemon=True, name="follow-supervisor").start()
     return int(restarts)
+
+
+def left_by_former() -> FormerLife:
+    """In the child: what the process before left to this one; nothing, and nothing is kept, without a supervisor."""
+    _, _, memory = _told()
+    return FormerLife(int(memory) if memory.isdigit() else None)
+
+
+def _told() -> tuple[str, str, str]:
+    reader, restarts, memory, *_ = [*os.environ.get(VARIABLE, "").split(":"), "", ""]
+    return reader, restarts, memory
 
 
 def _follow(reader: int) -> None:

@@ -111,6 +111,9 @@ CASES = {
     "WirewatchRebalanceStorm": Case(
         one("wirewatch_rebalances_total", "", growing(1)), one("wirewatch_rebalances_total", "", growing(0.1))
     ),
+    "WirewatchMemberTwice": Case(
+        one("wirewatch_displaced_groups", "", steady(1)), one("wirewatch_displaced_groups", "", "0+0x59 1+0x0 0+0x400")
+    ),
     "WirewatchNoInput": Case(INPUT | {READ: steady(500)}, INPUT | {READ: growing(1)}, at=120),
     "WirewatchUnaccounted": Case(
         {f"wirewatch_unaccounted{{{PLACE}}}": steady(1)}, {f"wirewatch_unaccounted{{{PLACE}}}": steady(0)}

@@ -165,6 +165,14 @@ def test_the_end_of_the_pipe_alone_stops_a_child() -> None:
         assert child.wait(10) == -signal.SIGTERM
 
 
+def test_a_child_leaves_to_the_next_what_it_should_know(parent: Parent) -> None:
+    script = (
+        "import sys\nfrom workers.supervisor import left_by_former\nformer = left_by_former()\n"
+        "print(former.get('life'), file=said)\nformer.leave('life', str(former.get('life')) + '+')\nsys.exit(75)\n"
+    )
+    assert parent.start(script).lines(3)[:3] == ["None", "None+", "None++"]
+
+
 @pytest.mark.parametrize("value", ["", "x:y", "5"])
 def test_without_a_supervisor_nothing_is_followed(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, value)

@@ -1,10 +1,11 @@
 """What we may do on a cluster, as the brokers themselves say it: no right to look at anybody's ACLs is needed for that.
 
-Metadata (version 8) and DescribeGroups (version 3) can name the operations that the asking client is allowed
-(KIP-430). aiokafka speaks neither of them that far, so the two requests are defined here.
+Metadata (version 8) and DescribeGroups (version 4) can name the operations that the asking client is allowed
+(KIP-430), and the latter the static members of a group (KIP-345). aiokafka speaks neither of them that far, so the two
+requests are defined here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -40,6 +41,18 @@ class Allowed(NamedTuple):
     def hidden(self) -> bool:
         """Whether we may not even see it."""
         return self.error is not None and "Authorization" in self.error
+
+
+class Member(NamedTuple):
+    """A member of a consumer group; `instance` is its `group_instance_id`, None where it has none."""
+
+    member: str
+    instance: str | None
+    client: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.client} at {self.host}"
 
 
 class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka has no types
@@ -102,7 +115,7 @@ class _Metadata(Request[_MetadataStruct]):  # type: ignore[misc]
 
 class _GroupsResponse(Response):  # type: ignore[misc]
     API_KEY = 15
-    API_VERSION = 3
+    API_VERSION = 4
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
         (
@@ -117,6 +130,7 @@ class _GroupsResponse(Response):  # type: ignore[misc]
                     "members",
                     Array(
                         ("member_id", String("utf-8")),
+                        ("group_instance_id", String("utf-8")),
                         ("client_id", String("utf-8")),
                         ("client_host", String("utf-8")),
                         ("member_metadata", Bytes),
@@ -131,7 +145,7 @@ class _GroupsResponse(Response):  # type: ignore[misc]
 
 class _GroupsStruct(RequestStruct):  # type: ignore[misc]
     API_KEY = 15
-    API_VERSION = 3
+    API_VERSION = 4
     RESPONSE_TYPE = _GroupsResponse
     SCHEMA = Schema(("groups", Array(String("utf-8"))), ("include_authorized_operations", Boolean))
 
@@ -166,6 +180,16 @@ async def groups(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[st
         for group in answer.to_object()["groups"]:
             found[name] = Allowed(_error(group), _operations(group["authorized_operations"]))
     return found
+
+
+async def members(send: Callable[[Any], Awaitable[Any]], group: str) -> list[Member]:
+    """The members of a group, none where we may not see them. `send` asks its coordinator. Raises KafkaError."""
+    answer = await send(_Groups([group]))
+    return [
+        Member(found["member_id"], found["group_instance_id"], found["client_id"], found["client_host"].lstrip("/"))
+        for described in answer.to_object()["groups"]
+        for found in described["members"]
+    ]
 
 
 def _topic(found: Mapping[str, Any]) -> Allowed:
