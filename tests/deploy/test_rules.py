@@ -135,9 +135,11 @@ CASES = {
     ),
     "WirewatchNotReady": Case(
         one("wirewatch_ready", "", "1+0x30 0+0x400"),
-        # One that its brake has stopped has an alert of its own; and one that was not ready for 3 minutes.
+        # Those that a brake or a twin has stopped have alerts of their own; and one that was not ready for 3 minutes.
         one("wirewatch_ready", "", steady(0))
         | one("wirewatch_brake_partitions", "", steady(1))
+        | {'wirewatch_ready{job="enrich",instance="c"}': steady(0)}
+        | {'wirewatch_displaced_groups{job="enrich",instance="c"}': steady(1)}
         | {'wirewatch_ready{job="enrich",instance="b"}': "1+0x56 0+0x2 1+0x400"},
     ),
     "WirewatchClockOff": Case(

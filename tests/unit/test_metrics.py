@@ -10,7 +10,8 @@ from topics.inputs.form import FIELDS
 from workers.metrics import Metrics
 
 UNITS = (  # of gauges
-    "_seconds|_bytes|_records|_articles|_partitions|_processes|_offset|_rules|_alerts|_info|_unaccounted|_active|_ready|_watchlists"
+    "_seconds|_bytes|_records|_articles|_partitions|_groups|_processes|_offset|_rules|_alerts|_watchlists"
+    "|_info|_unaccounted|_active|_ready"
 )
 
 
