@@ -32,7 +32,7 @@ _DAYS_AND_MONTHS = (
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
     " september october november december"
 )
-_NO_PART_OF_NAMES = frozenset(f"{_SMALL_WORDS} {_TITLES} {_DAYS_AND_MONTHS}".split())
+NO_PART_OF_NAMES = frozenset(f"{_SMALL_WORDS} {_TITLES} {_DAYS_AND_MONTHS}".split())
 """In lower case: words that may be capitalised beside a name without being a part of it."""
 
 
@@ -62,7 +62,7 @@ def acceptable(text: str, start: int, end: int, care: str) -> bool:
 
 def needs_support(text: str, start: int, care: str) -> bool:
     """Whether a form counts only when the same name is elsewhere in the text, beyond doubt."""
-    return care == WORD and (_starts_sentence(text, start) or _is_headline(_line(text, start, start)))
+    return care == WORD and (_starts_sentence(text, start) or is_headline(_line(text, start, start)))
 
 
 def _joined(one: str, other: str) -> bool:
@@ -94,8 +94,8 @@ def _beside_a_name(text: str, start: int, end: int) -> bool:
 def _is_name(word: str) -> bool:
     return (
         word[0].isupper()
-        and word.lower().rstrip("'’s") not in _NO_PART_OF_NAMES
-        and word.lower() not in _NO_PART_OF_NAMES
+        and word.lower().rstrip("'’s") not in NO_PART_OF_NAMES
+        and word.lower() not in NO_PART_OF_NAMES
     )
 
 
@@ -104,7 +104,7 @@ def _starts_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in _ENDS
 
 
-def _is_headline(line: str) -> bool:
+def is_headline(line: str) -> bool:
     """Whether Most Words of It Are Capitalised."""
     words = _WORDS.findall(line)
     return len(words) >= 3 and sum(word[0].isupper() for word in words) >= 0.7 * len(words)

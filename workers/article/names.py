@@ -1,12 +1,30 @@
 """What mentions are of: one list of what the model and the gazetteer found, and the forms of one name in an article."""
 
 from bisect import bisect
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 from topics.records import Mention
+from workers.article.agreed import agreed
+from workers.article.carried import carried
+from workers.article.document import Document, named, title_first
 from workers.article.gazetteer import LEADING, TRAILING, Gazetteer, bare
+from workers.article.lexicon import OFFICES
+from workers.article.mended import mended
+from workers.article.people import People, Person, titles_before
 
-_SUFFIXES = frozenset(("jr", "jr.", "sr", "sr.", "ii", "iii", "iv"))
+
+def understood(
+    texts: Mapping[str, str], model: Sequence[Mention], known: Sequence[Mention], gazetteer: Gazetteer | None = None
+) -> tuple[Mention, ...]:
+    """The mentions of an article, of what the model and the gazetteer found in its `texts` (by field).
+
+    The fields are one document: who is named in full in one is found by surname in the other. The title's mentions
+    come first, then in order; none overlaps another, and each has its canonical name. Time is linear in the text.
+    """
+    document = Document.of(texts, combine((), known), gazetteer)
+    mentions = agreed(document, combine(tuple(mended(document, model)), known))
+    people = People.of(document, mentions)
+    return canonicalise(document, carried(document, mentions, people), people)
 
 
 def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Mention, ...]:
@@ -27,7 +45,7 @@ def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Men
         clear = place == 0 or others[place - 1].end <= mention.start
         if clear and (place == len(others) or mention.end <= others[place].start):
             others.insert(place, mention)
-    return tuple(mention for field in sorted(kept, key=lambda f: (f != "title", f)) for mention in kept[field])
+    return title_first(kept)
 
 
 def _trimmed(mention: Mention) -> Mention:
@@ -50,66 +68,30 @@ def _trimmed(mention: Mention) -> Mention:
     )
 
 
-def canonicalise(mentions: Sequence[Mention], gazetteer: Gazetteer | None = None) -> tuple[Mention, ...]:
-    """The same mentions with canonical names.
+def canonicalise(document: Document, mentions: Sequence[Mention], people: People) -> tuple[Mention, ...]:
+    """The same mentions with canonical names: the gazetteer's, else the fullest in the article.
 
-    In this order: the gazetteer's name; for a bare surname the fullest name in the article that ends (or, for names
-    that begin with the family's, begins) with it, if it is the only one; else the mention's own text.
+    A short form that may mean two people of the article keeps its own text as its name, and has no id.
     """
-    people = _people(mentions)
-    surnames = _surnames(people)
-    return tuple(_canonical(mention, people, surnames, gazetteer) for mention in mentions)
+    return tuple(_canonical(document, mention, people) for mention in mentions)
 
 
-def _canonical(
-    mention: Mention, people: Set[str], surnames: Mapping[str, str | None], gazetteer: Gazetteer | None
-) -> Mention:
-    own = " ".join(mention.text.split())
-    name, entity_id = mention.name, mention.entity_id
-    if gazetteer is not None and name == own and entity_id is None:
-        name, entity_id = gazetteer.lookup(own, mention.label) or (own, None)
-    if mention.label == "PERSON" and " " not in own and name not in people:
-        # "Trump" in an article on nobody but Melania Trump is not who the gazetteer would think.
-        full = surnames.get(own.casefold())
-        name, entity_id = (full, None) if full is not None else (name, entity_id)
-    return _renamed(mention, name or own, entity_id)
+def _canonical(document: Document, mention: Mention, people: People) -> Mention:
+    name, entity_id = document.lookup(mention)
+    if mention.label != "PERSON":
+        return named(mention, name, entity_id)
+    form = document.form(mention)
+    words, at = document.words(mention)
+    titles = titles_before(words, at.start) if at else frozenset()
+    person = people.whom(form, titles)
+    if person is not None and not _another(person, name, titles):
+        return named(mention, person.name, person.entity_id)
+    if person is None and people.several(form):
+        return named(mention, " ".join(mention.text.split()), None)
+    return named(mention, name, entity_id)
 
 
-def _renamed(mention: Mention, name: str, entity_id: str | None) -> Mention:
-    if (mention.name, mention.entity_id) == (name, entity_id):
-        return mention
-    return Mention(
-        field=mention.field,
-        start=mention.start,
-        end=mention.end,
-        text=mention.text,
-        label=mention.label,
-        name=name,
-        entity_id=entity_id,
-    )
-
-
-def _people(mentions: Sequence[Mention]) -> frozenset[str]:
-    """The full names of people in an article, by their canonical names, the most complete form of each."""
-    words = {m.name: set(m.name.casefold().split()) for m in mentions if m.label == "PERSON" and " " in m.text.strip()}
-    holding: dict[str, list[str]] = {}
-    for name, parts in words.items():
-        for part in parts:
-            holding.setdefault(part, []).append(name)
-    return frozenset(
-        name
-        for name, parts in words.items()
-        if parts and not any(parts < words[other] for other in min((holding[part] for part in parts), key=len))
-    )
-
-
-def _surnames(people: Iterable[str]) -> dict[str, str | None]:
-    """The full name for each bare one: of those that end with it, else begin with it. None: there are several."""
-    last: dict[str, str | None] = {}
-    first: dict[str, str | None] = {}
-    for name in people:
-        words = [word for word in name.casefold().split() if word not in _SUFFIXES]
-        if len(words) > 1:
-            last[words[-1]] = None if words[-1] in last else name
-            first[words[0]] = None if words[0] in first else name
-    return first | last
+def _another(person: Person, name: str, titles: frozenset[str]) -> bool:
+    """Whether the gazetteer's "President Trump" is somebody else than the article's Melania Trump."""
+    offices = titles & OFFICES
+    return bool(offices) and name != person.name and " " in name and not offices & person.titles

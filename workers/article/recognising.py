@@ -53,7 +53,6 @@ class Recognition:
 
     def _named(self, work: Work) -> None:
         """What the gazetteer knows beside them, and canonical names."""
-        head = work.text[:MAX_CHARACTERS]
-        fields = (("title", work.title), ("text", head))
-        known = [mention for field in fields for mention in self._gazetteer.mentions(*field, work.language)]
-        work.mentions = names.canonicalise(names.combine(work.mentions, known), self._gazetteer)
+        texts = {"title": work.title, "text": work.text[:MAX_CHARACTERS]}
+        known = [mention for field in texts.items() for mention in self._gazetteer.mentions(*field, work.language)]
+        work.mentions = names.understood(texts, work.mentions, known, self._gazetteer)

@@ -1,0 +1,97 @@
+"""One name is one kind of thing within an article, and a name in several words is found everywhere in it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from topics.records import Mention
+from workers.article.context import NO_PART_OF_NAMES
+from workers.article.document import NAMES, Document, by_field, mention_of, relabelled, span, title_first
+from workers.article.forms import Form, Forms
+from workers.article.lexicon import CORPORATE, OFFICES, PARTICLES
+from workers.article.overlay import laid_over
+from workers.article.words import Words
+
+_LONGEST = 12  # words of a name that is looked for elsewhere: what has more is a sentence
+_SMALL = PARTICLES | {"of", "the", "and", "for"}
+
+
+def agreed(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
+    """The mentions, each name with the label that most of its mentions have, and names in several words everywhere.
+
+    What the gazetteer found keeps its label. A company's full name, "Arch Coal Inc.", tells of the short one.
+    """
+    labels = _labels(document, mentions)
+    agreeing = [_agreeing(document, mention, labels) for mention in mentions]
+    sought = {form: label for form, label in labels.items() if 1 < len(form) <= _LONGEST}
+    return found_everywhere(document, agreeing, sought)
+
+
+def found_everywhere(
+    document: Document, mentions: Iterable[Mention], labels: Mapping[Form, str]
+) -> tuple[Mention, ...]:
+    """The mentions, with each of these names wherever it stands and is no part of a longer one."""
+    tree = Forms(labels)
+    fields = by_field(mentions)
+    for field, words in document.fields.items():
+        given = [
+            mention_of(words, at, labels[tuple(words.words[i].folded for i in at)]) for at in tree.find(words, _stands)
+        ]
+        fields[field] = list(laid_over(fields.get(field, ()), given, _completes))
+    return title_first(fields)
+
+
+def _labels(document: Document, mentions: Iterable[Mention]) -> dict[Form, str]:
+    """What most mentions of each name say that it is. A name of which as many say something else is left out."""
+    votes: dict[Form, Counter[str]] = {}
+    sure: dict[Form, str] = {}
+    for mention in mentions:
+        form = document.form(mention)
+        if form and span(mention) in document.known:
+            sure[form] = mention.label
+        elif form:
+            votes.setdefault(form, Counter())[mention.label] += 1
+    first = {form: count.most_common(1)[0] for form, count in votes.items()}
+    most = {form: label for form, (label, n) in first.items() if 2 * n > votes[form].total()}
+    labels = most | dict.fromkeys(_companies(votes), "ORG") | sure
+    return {form: label for form, label in labels.items() if label in NAMES}
+
+
+def _companies(forms: Iterable[Form]) -> Iterator[Form]:
+    """The names that end with "Inc." and the like, and the same without."""
+    for form in forms:
+        short = form
+        while len(short) > 1 and short[-1] in CORPORATE:
+            short = short[:-1]
+        if short != form:
+            yield from (form, short)
+
+
+def _agreeing(document: Document, mention: Mention, labels: Mapping[Form, str]) -> Mention:
+    if mention.label not in NAMES or span(mention) in document.known:
+        return mention
+    return relabelled(mention, labels.get(document.form(mention), mention.label))
+
+
+def _completes(given: Mention, other: Mention) -> bool:
+    """Whether a name takes the place of a mention: of a part of it."""
+    longer = given.end - given.start > other.end - other.start
+    return longer and given.start <= other.start and other.end <= given.end and other.label in NAMES
+
+
+def _stands(words: Words, at: range) -> bool:
+    """Whether a name stands there on its own: each word with its capital, none beside it that may be of the name."""
+    within = (words.words[i] for i in at)
+    if not all(word.capital or word.folded in _SMALL for word in within) or (len(at) == 1 and words.words[at[0]].loud):
+        return False
+    return not (_goes_on(words, at.start - 1, at.start, OFFICES) or _goes_on(words, at.stop, at.stop, frozenset()))
+
+
+def _goes_on(words: Words, beside: int, gap: int, unless: frozenset[str]) -> bool:
+    """Whether the word beside a name may be a part of it."""
+    word, between = words.word(beside), words.gap(gap)
+    if word is None or (between in ("'", "’") and beside > gap - 1):
+        return False
+    if between in ("'", "’", ".", "@", "/", "_"):
+        return True
+    joined = between in (" ", "-", " & ") and word.capital and not word.loud
+    return joined and word.folded not in NO_PART_OF_NAMES and word.folded not in unless

@@ -1,0 +1,129 @@
+"""People named in full once, found everywhere by their family's name, whatever the model took it for or missed."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from topics.records import Mention
+from workers.article.context import NO_PART_OF_NAMES
+from workers.article.document import NAMES, Document, by_field, mention_of, span, title_first
+from workers.article.forms import Forms
+from workers.article.lexicon import (
+    AFTER_NAMES,
+    BEFORE_MONTHS,
+    COMMON,
+    HONORIFICS,
+    KINDS,
+    MONTHS,
+    OFFICES,
+    ONES_OWN,
+    SAYS,
+)
+from workers.article.overlay import laid_over
+from workers.article.people import People, titles_before
+from workers.article.words import Words
+
+_REPLACED = NAMES | {"NORP", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW", "LANGUAGE"}
+_HYPHENS = ("-", "‑")
+_INSIDE_A_WORD = ("'", "’", ".")
+_ADDRESS = ("_", "@", "/")
+_CALLED = OFFICES | HONORIFICS
+
+
+def carried(document: Document, mentions: Sequence[Mention], people: People) -> tuple[Mention, ...]:
+    """The mentions, with everybody in `people` wherever the article names them, by full name or family's."""
+    forms = Forms([*people.by_name, *people.by_family])
+    stands = partial(_stands, forms, document)
+    fields = by_field(mentions)
+    for field, words in document.fields.items():
+        given = [mention_of(words, at, "PERSON") for at in forms.find(words, stands)]
+        fields[field] = list(laid_over(fields.get(field, ()), given, _wins(document)))
+    return title_first(fields)
+
+
+def _wins(document: Document) -> Callable[[Mention, Mention], bool]:
+    def wins(given: Mention, other: Mention) -> bool:
+        if other.label not in _REPLACED or other.start < given.start or given.end < other.end:
+            return False
+        if span(given) != span(other):
+            return True
+        return other.label != "PERSON" and span(other) not in document.known
+
+    return wins
+
+
+def _stands(forms: Forms, document: Document, words: Words, at: range) -> bool:
+    """Whether a form stands in the text as a person's name."""
+    return (
+        _begins(forms, document, words, at)
+        and _ends(forms, words, at)
+        and (len(at) > 1 or _is_no_word(document, words, at.start))
+    )
+
+
+def _begins(forms: Forms, document: Document, words: Words, at: range) -> bool:
+    before, gap = words.word(at.start - 1), words.gap(at.start)
+    if before is None:
+        return True
+    if (
+        gap in _INSIDE_A_WORD
+        or gap.endswith(_ADDRESS)
+        or (gap == ". " and len(before.text) == 1)
+        or (gap == " & " and before.capital)
+    ):
+        return False
+    if gap in _HYPHENS:
+        return not before.capital or forms.begins(before.folded)
+    if gap != " ":
+        return True
+    if before.folded in ("the", "a", "an"):
+        return _is_attribute(words, at)
+    if not before.capital or before.folded in NO_PART_OF_NAMES or before.folded in _CALLED:
+        return True
+    return before.loud and before.folded in document.lower
+
+
+def _is_attribute(words: Words, at: range) -> bool:
+    """Whether a name says whose something is: "the Trump administration"."""
+    after = words.word(at.stop)
+    if after is None or words.gap(at.stop) != " ":
+        return False
+    return after.folded in ONES_OWN or not (after.capital or after.folded in KINDS or after.folded in NO_PART_OF_NAMES)
+
+
+def _ends(forms: Forms, words: Words, at: range) -> bool:
+    after, gap = words.word(at.stop), words.gap(at.stop)
+    if after is None:
+        return True
+    if gap == "." or gap.startswith(_ADDRESS) or (gap == " & " and after.capital):
+        return False
+    if not after.capital:
+        return True
+    if gap in _HYPHENS:
+        return forms.begins(after.folded)
+    if gap in (" ", ", ") and after.folded in AFTER_NAMES:
+        return False
+    if gap != " " or after.folded in ONES_OWN or after.folded in NO_PART_OF_NAMES:
+        return True
+    return after.loud and after.folded not in KINDS
+
+
+def _is_no_word(document: Document, words: Words, i: int) -> bool:
+    """Whether a family's name is beyond doubt not the common word that is written like it."""
+    word = words.words[i]
+    if titles_before(words, i):
+        return True
+    if word.folded in MONTHS and _is_month(words, i):
+        return False
+    if word.folded not in COMMON and word.folded not in document.lower:
+        return True
+    if word.loud or not words.opens(i):
+        return not word.loud
+    after = words.word(i + 1)
+    return (
+        word.folded not in NO_PART_OF_NAMES and after is not None and after.folded in SAYS and words.gap(i + 1) == " "
+    )
+
+
+def _is_month(words: Words, i: int) -> bool:
+    before, after = words.word(i - 1), words.word(i + 1)
+    return (before is not None and before.folded in BEFORE_MONTHS) or (after is not None and after.text[0].isdigit())

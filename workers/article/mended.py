@@ -1,0 +1,80 @@
+"""What models often get wrong about a single name, put right before anything is concluded from it."""
+
+from collections.abc import Iterable, Iterator
+
+from topics.records import Mention
+from workers.article.document import NAMES, Document, mention_of, relabelled
+from workers.article.lexicon import CORPORATE, HONORIFICS, KINDS, OFFICES, ORGANISATIONS, PLACES, SURE_OFFICES
+from workers.article.words import Words
+
+_SHOUTED = 4  # letters from which on a word in capitals after a name is the place of a dateline
+
+
+def mended(document: Document, mentions: Iterable[Mention]) -> Iterator[Mention]:
+    """A model's mentions: titles and datelines are no part of a name, "Mr Cecil" is a person, "Arch Coal Inc." none.
+
+    Web addresses, and people, organisations and buildings without a capital, are left out.
+    """
+    for mention in mentions:
+        if mention.label not in NAMES:
+            yield mention
+        elif _is_name(document, mention):
+            yield _mended(document, mention)
+
+
+def _is_name(document: Document, mention: Mention) -> bool:
+    words, at = document.words(mention)
+    if "://" in mention.text or (mention.label == "PERSON" and any(c.isdigit() for c in mention.text)):
+        return False
+    if mention.label == "GPE" or not mention.text.isascii():
+        return True
+    return not at or any(words.words[i].capital for i in at)
+
+
+def _mended(document: Document, mention: Mention) -> Mention:
+    words, whole = document.words(mention)
+    if not whole:
+        return mention
+    at, label = _without_titles(words, whole, mention.label)
+    label = _kind(words, at, label)
+    if label == "PERSON":
+        at = _without_dateline(words, at)
+    return relabelled(mention, label) if at == whole else mention_of(words, at, label)
+
+
+def _without_titles(words: Words, at: range, label: str) -> tuple[range, str]:
+    while len(at) > 1 and words.gap(at.start + 1) in (" ", ". "):
+        title = words.words[at.start].folded
+        if title in HONORIFICS:
+            label = "PERSON"
+        elif label != "PERSON" or title not in OFFICES:
+            break
+        at = at[1:]
+    return at, label
+
+
+def _kind(words: Words, at: range, label: str) -> str:
+    """What a name's last word, or the word before the name, says that it is."""
+    last = words.words[at.stop - 1].folded
+    if label in ("PERSON", "GPE") and len(at) > 1:
+        if last in CORPORATE or (label == "PERSON" and last in ORGANISATIONS):
+            return "ORG"
+        if label == "PERSON" and last in PLACES:
+            return "LOC"
+    before = words.word(at.start - 1)
+    if before is None or not before.capital or last in KINDS:
+        return label
+    if before.folded in HONORIFICS | SURE_OFFICES and words.gap(at.start) in (" ", ". "):
+        return "PERSON"
+    if before.text == "By" and label == "ORG" and len(at) in (2, 3) and words.gap(at.start) == " ":
+        return "PERSON"  # a byline
+    return label
+
+
+def _without_dateline(words: Words, at: range) -> range:
+    """ "Emily Stephenson WASHINGTON": a byline, and where the dateline begins."""
+    *name, last = (words.words[i] for i in at)
+    shouted = last.text.isupper() and len(last.text) >= _SHOUTED and not last.loud
+    if len(name) > 1 and shouted and all(len(word.text) == 1 or not word.text.isupper() for word in name):
+        return at[:-1]
+    return at
