@@ -16,15 +16,12 @@ import re2
 
 from alerts.document import Problem, Unreadable
 from alerts.document import load as document_in
+from alerts.paragraphs import Cleaned, cleaned
 from alerts.sources_form import SourcesForm, ascii_host, pattern_options
 from topics.errors import ConfigError
 from topics.identity import digest
 
 DAY = 24 * 60
-NOTED = 20
-"""Paragraphs of one article that are noted when they are taken out; all are counted."""
-NOTED_LENGTH = 200
-"""Characters of each."""
 
 
 class Active(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,18 +63,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def publishes(self, moment: datetime) -> bool:
         """Whether something may be expected of it then."""
         return self.active is None or self.active.at(moment)
-
-
-class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
-    """A text without its source's furniture. `removed` are its paragraphs, cut to a line; `count` counts them all.
-
-    `kept` says that the patterns met the whole text, which was left as it came.
-    """
-
-    text: str
-    removed: tuple[str, ...] = ()
-    count: int = 0
-    kept: bool = False
 
 
 class Sources:
@@ -129,25 +114,16 @@ def check(path: Path) -> tuple[Problem, ...]:
 
 
 def without_boilerplate(text: str, source: Source) -> Cleaned:
-    """The text without the paragraphs in which one of the source's patterns is found.
-
-    A paragraph ends at an empty line, or, in a text that has none, at the end of a line; so a pattern takes out its
-    paragraph and never more. A text that is nothing but furniture stays as it came: it is likelier that a pattern is
-    wrong than that an article is empty.
-    """
+    """The text without the paragraphs in which one of the source's patterns is found, and never more than those."""
     if not source.boilerplate or not text:
         return Cleaned(text=text)
-    separator = "\n\n" if "\n\n" in text else "\n"
     patterns = _compiled(source.boilerplate)
-    paragraphs = [(paragraph, any(p.search(paragraph) for p in patterns)) for paragraph in text.split(separator)]
-    removed = [paragraph for paragraph, furniture in paragraphs if furniture]
-    if not removed:
-        return Cleaned(text=text)
-    left = separator.join(paragraph for paragraph, furniture in paragraphs if not furniture).strip()
-    if not left:
-        return Cleaned(text=text, kept=True)
-    noted = tuple(p if len(p) <= NOTED_LENGTH else p[: NOTED_LENGTH - 1] + "…" for p in removed[:NOTED])
-    return Cleaned(text=left, removed=noted, count=len(removed))
+
+    def divide(paragraph: str) -> tuple[str, tuple[str, ...]]:
+        furniture = any(pattern.search(paragraph) for pattern in patterns)
+        return ("", (paragraph,)) if furniture else (paragraph, ())
+
+    return cleaned(text, divide)
 
 
 def host_of(url: str) -> str:

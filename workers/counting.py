@@ -49,6 +49,8 @@ class Counting:
             metrics.dead_lettered.labels(result.reason).inc()
         for stage, seconds in result.stages.items():
             metrics.stage_seconds.labels(stage).observe(seconds)
+        for kind, number in result.furniture.items():
+            metrics.furniture.labels(kind).inc(number)
         for field in result.missing:
             metrics.input_missing.labels(field).inc()
         if result.age is not None:

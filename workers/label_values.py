@@ -9,6 +9,12 @@ WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
 SUPPRESSED = ("repeat", "cooldown", "backfill", "missed")
 DELIVERIES = ("delivered", "digested", "repeated", "retried", "refused")
+FURNITURE = (
+    *("app", "newsletter", "cookies", "credits", "standards", "share", "read-more", "advertisement", "copyright"),
+    *("click-here", "follow", "comments", "photo", "feed", "disclaimer", "paywall", "video", "navigation", "tags"),
+    *("bio", "timestamp"),
+)
+"""Kinds of boilerplate (`workers/article/boilerplate.txt`)."""
 OTHER = "other"
 """What has no series of its own."""
 ENTITIES = (

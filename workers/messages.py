@@ -37,7 +37,8 @@ class Result(NamedTuple):
     `first` is to be acknowledged before `then` is sent. `stages` are seconds by stage, `age` the seconds from
     publication to the broker (None: unknown), `entities` the number of mentions by label. `source` is the id of the
     listed source that the article is of (None: a stranger), `desks` and `rules` are the (desk, severity) and the
-    (watchlist, rule) that it met, `boilerplate` the number of paragraphs taken out as its.
+    (watchlist, rule) that it met, `boilerplate` the number of paragraphs taken out as its, `furniture` that of those
+    taken out as anybody's, by kind.
     `missing` are the fields that its input expects and the article does not have. `timing` is for spans
     (`workers.spans`), and is set outside of the pool.
     """
@@ -53,6 +54,7 @@ class Result(NamedTuple):
     desks: tuple[tuple[str, str], ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     boilerplate: int = 0
+    furniture: dict[str, int] = {}  # noqa: RUF012  # nor to this
     missing: tuple[str, ...] = ()
     timing: Any = None
 

@@ -78,6 +78,12 @@ class Metrics:
             "field",
             known=FIELDS,
         )
+        self.furniture = new.counter(
+            "wirewatch_furniture_paragraphs_total",
+            "Paragraphs taken out of articles by general patterns, whatever their source",
+            "kind",
+            known=values.FURNITURE,
+        )
 
     def _times(self, new: Declaring) -> None:
         self.stage_seconds = new.histogram(

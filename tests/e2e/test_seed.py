@@ -35,6 +35,9 @@ def test_the_article_on_the_trade_talks_meets_the_rules_that_a_trade_desk_has(sh
         ("Taiwan", "GPE"),
         ("Asia-Pacific Economic Cooperation", "ORG"),
     }
+    (last_line,) = article["removed"]
+    assert last_line.startswith("Discover the latest Business News")
+    assert "Moneycontrol" not in article["text"]
     for mention in article["entities"]:
         field = article.get("title", "") if mention["field"] == "title" else article["text"]
         assert field[mention["start"] : mention["end"]] == mention["text"]

@@ -219,7 +219,7 @@ LISTED = Sources(
             hosts=("wire.example",),
             aliases=("TW",),
             owner="group",
-            boilerplate=("^Our standards:",),
+            boilerplate=("^House rules:",),
         ),
     )
 )
@@ -278,11 +278,11 @@ def test_identity_does_not_hang_on_the_list() -> None:
 
 
 def test_a_source_s_boilerplate_meets_no_rule_and_is_noted() -> None:
-    body = "Our standards: a tariff on nothing.\n\nTaiwan answered.\n\nOur standards: a tariff again."
+    body = "House rules: a tariff on nothing.\n\nTaiwan answered.\n\nHouse rules: a tariff again."
     result = _one(_listing(), body=body, source="wire")
     article = _enriched(result)
     assert article.text == "Taiwan answered."
-    assert article.removed == ("Our standards: a tariff on nothing.", "Our standards: a tariff again.")
+    assert article.removed == ("House rules: a tariff on nothing.", "House rules: a tariff again.")
     assert result.boilerplate == 2
     assert {hit.rule for hit in article.hits} == {"taiwan", "wire", "the-wire", "tw"}
     assert all(article.text[e.start : e.end] == e.text for hit in article.hits for e in hit.evidence)
@@ -290,13 +290,29 @@ def test_a_source_s_boilerplate_meets_no_rule_and_is_noted() -> None:
 
 
 def test_nothing_but_boilerplate_is_kept_with_a_warning() -> None:
-    article = _enriched(_one(_listing(), body="Our standards: Taiwan.", source="wire"))
-    assert article.text == "Our standards: Taiwan."
+    article = _enriched(_one(_listing(), body="House rules: Taiwan.", source="wire"))
+    assert article.text == "House rules: Taiwan."
     assert [warning.field for warning in article.warnings] == ["body"]
 
 
+def test_what_is_furniture_anywhere_meets_no_rule_whatever_the_source_and_is_counted_by_kind() -> None:
+    body = "Taiwan answered.\nRead more: A tariff on nothing\nSign up for our newsletter on tariffs and Taiwan."
+    result = _one(_pipeline(), body=body)
+    article = _enriched(result)
+    assert article.text == "Taiwan answered."
+    assert article.removed == tuple(body.splitlines()[1:])
+    assert result.furniture == {"read-more": 1, "newsletter": 1}
+    assert {hit.rule for hit in article.hits} == {"taiwan"}
+
+
+def test_a_source_s_own_patterns_come_before_the_general_ones() -> None:
+    result = _one(_listing(), body="Taiwan.\n\nHouse rules: none.\n\nAdvertisement", source="wire")
+    assert (result.boilerplate, result.furniture) == (1, {"advertisement": 1})
+    assert _enriched(result).removed == ("House rules: none.", "Advertisement")
+
+
 def test_huge_boilerplate_does_not_make_the_record_too_large() -> None:
-    body = "Taiwan.\n\n" + "\n\n".join("Our standards: " + "word " * 2000 for _ in range(90))
+    body = "Taiwan.\n\n" + "\n\n".join("House rules: " + "word " * 2000 for _ in range(90))
     result = _one(_listing(max_output_bytes=20_000), body=body, source="wire")
     assert _enriched(result).text == "Taiwan."
     assert not _enriched(result).truncated

@@ -20,8 +20,7 @@ FIRST = "Officials of both countries met in the capital on Sunday to talk about 
 SECOND = "They will meet again in a month, a spokesman said, and export controls are on the agenda then. " * 4
 PAGE = f"""<!DOCTYPE html><html><head><title>Talks</title><style>p {{ color: red }}</style></head><body>
 <nav><a href="/">Home</a> <a href="/world">World</a></nav>
-<article><h1>Talks go on</h1><p>{FIRST}</p><script>var tracked = true;</script><p>{SECOND}</p>
-<p>Download our app to stay updated!</p></article><footer>Copyright</footer></body></html>"""
+<article><h1>Talks go on</h1><p>{FIRST}</p><script>var tracked = true;</script><p>{SECOND}</p></article><footer>Copyright</footer></body></html>"""
 
 
 def test_a_page_becomes_the_paragraphs_of_its_article() -> None:
@@ -29,15 +28,6 @@ def test_a_page_becomes_the_paragraphs_of_its_article() -> None:
         cleaned = clean(PAGE, content_type=content_type)
         assert cleaned.text == f"Talks go on\n\n{FIRST.strip()}\n\n{SECOND.strip()}"
         assert cleaned.warnings == ()
-
-
-def test_a_promotional_tail_of_a_page_is_taken_off_and_kept_aside() -> None:
-    assert clean(PAGE).removed == ("Download our app to stay updated!",)
-
-
-def test_plain_text_keeps_its_last_line_and_its_paragraphs() -> None:
-    body = "One.\n\nTwo.\nThree.\n\nDownload our app to stay updated!"
-    assert clean(body).text == body
 
 
 def test_a_feeds_fragment_is_kept_whole() -> None:

@@ -105,6 +105,7 @@ class Pipeline:
 
 
 def _attributed(work: Work, result: Result) -> Result:
+    result = result._replace(furniture=work.furniture)
     if work.listed is None:
         return result
     return result._replace(source=work.listed.id, boilerplate=work.boilerplate)

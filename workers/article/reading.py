@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from alerts.sources import Source, Sources, without_boilerplate
+from alerts.sources import Sources, without_boilerplate
 from topics import codec, events
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of
 from topics.inputs.read import Readers
 from topics.records import RawArticle, Warn, Withdrawn
+from workers.article.boilerplate import Boilerplate
 from workers.article.language import detect
 from workers.article.options import Options
 from workers.article.text import clean, clean_title
@@ -29,6 +30,7 @@ class Reading:
         self._options = options
         self._clock = clock
         self._readers = Readers(options.inputs)
+        self._boilerplate = Boilerplate.load()
         self._only = _folded(options.sources)
         self._never = _folded(options.exclude_sources)
 
@@ -91,10 +93,9 @@ class Reading:
         article = work.article
         title = clean_title(article.title or "")
         body = clean(article.body or "", content_type=article.content_type)
-        work.title, work.text, work.removed = title.text, body.text, body.removed
+        work.title, work.text = title.text, body.text
         work.warnings += [*title.warnings, *body.warnings]
-        if work.listed is not None:
-            self._furniture(work, work.listed)
+        self._furniture(work)
         work.stages["clean"] = self._clock() - started
         if not (work.title or work.text):
             raise InvalidRecord("no_text", "no text is left once markup and control characters are gone")
@@ -105,13 +106,21 @@ class Reading:
             return Result(FILTERED, "language", stages=work.stages)
         return None
 
-    def _furniture(self, work: Work, source: Source) -> None:
-        """Take out what the source's patterns name, before anything looks at the text."""
-        cleaned = without_boilerplate(work.text, source)
-        work.text, work.boilerplate = cleaned.text, cleaned.count
-        work.removed += cleaned.removed
-        if cleaned.kept:
-            work.warnings.append(Warn(field="body", reason="nothing but the source's boilerplate: left as it came"))
+    def _furniture(self, work: Work) -> None:
+        """Take out what the source's patterns name, then what is furniture anywhere, before anything looks at the text.
+
+        The source's first, so that its metric counts what its patterns do.
+        """
+        kept = False
+        if work.listed is not None:
+            cleaned = without_boilerplate(work.text, work.listed)
+            work.text, work.removed, work.boilerplate = cleaned.text, cleaned.removed, cleaned.count
+            kept = cleaned.kept
+        stripped = self._boilerplate.stripped(work.text)
+        work.text, work.furniture = stripped.cleaned.text, stripped.kinds
+        work.removed += stripped.cleaned.removed
+        if kept or stripped.cleaned.kept:
+            work.warnings.append(Warn(field="body", reason="nothing but boilerplate: left as it came"))
 
 
 def _folded(names: Iterable[str]) -> frozenset[str]:

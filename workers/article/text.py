@@ -18,11 +18,10 @@ MAX_TITLE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """A clean text, what had to be mended in it, and the paragraphs that were taken out as no part of the article."""
+    """A clean text, and what had to be mended in it."""
 
     text: str
     warnings: tuple[Warn, ...] = ()
-    removed: tuple[str, ...] = ()
 
 
 def clean(body: str, *, content_type: str | None = None) -> Clean:
@@ -32,7 +31,6 @@ def clean(body: str, *, content_type: str | None = None) -> Clean:
     """
     reasons: list[str] = []
     body = _unicode(body, reasons)
-    removed: tuple[str, ...] = ()
     markup = _as_markup(body, content_type)
     if markup is None:
         text = _references(body)
@@ -40,9 +38,8 @@ def clean(body: str, *, content_type: str | None = None) -> Clean:
         text, why = article_text(markup)
         if why:
             reasons.append(f"{why}: only its tags were taken out")
-        text, removed = without_promotion(text)
     text = _cut(_tidy(_characters(text, reasons)), reasons)
-    return Clean(text, _warnings("body", reasons), removed)
+    return Clean(text, _warnings("body", reasons))
 
 
 def clean_title(title: str) -> Clean:
@@ -58,18 +55,6 @@ def clean_title(title: str) -> Clean:
         reasons.append(f"longer than {MAX_TITLE} characters: cut")
         text = text[: _boundary(text, MAX_TITLE)].rstrip()
     return Clean(text, _warnings("title", reasons))
-
-
-def without_promotion(text: str) -> tuple[str, tuple[str, ...]]:
-    """(text, what was taken off its end): short last paragraphs that only ask to install, follow, share or subscribe.
-
-    For pages, where such lines are furniture. An agency's plain text is left as it came.
-    """
-    paragraphs = text.split("\n\n")
-    end = len(paragraphs)
-    while end > 1 and len(paragraphs[end - 1]) <= _PROMOTION_LENGTH and _PROMOTION.match(paragraphs[end - 1]):
-        end -= 1
-    return "\n\n".join(paragraphs[:end]), tuple(paragraphs[end:])
 
 
 def _as_markup(body: str, content_type: str | None) -> str | None:
@@ -163,11 +148,3 @@ _JOINER_IN_LATIN = re.compile("(?<=[A-Za-z])[\u200c\u200d]+(?=[A-Za-z])")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _TRAILING = re.compile(r"(?<![ \t])[ \t]+\n")  # the look-behind: or a long run of blanks takes quadratic time
 _BLANK_LINES = re.compile(r"\n{3,}")
-_PROMOTION_LENGTH = 300
-_PROMOTION = re.compile(
-    r"(?:please\s+)?(?:(?:download|get|install)\s+(?:our|the)\b[^.]{0,60}\bapp\b"
-    r"|(?:subscribe|sign\s+up)\s+(?:to|for)\s+(?:our|the)\b[^.]{0,80}\b(?:newsletters?|channel|alerts|updates)\b"
-    r"|follow\s+us\s+on\b|share\s+this\s+(?:article|story|post)\b|share\s+on\s+(?:facebook|twitter|x|whatsapp|linkedin)\b"
-    r"|like\s+us\s+on\s+facebook\b|(?:click|tap)\s+here\s+to\s+(?:subscribe|sign\s+up|download|join)\b)",
-    re.IGNORECASE,
-)

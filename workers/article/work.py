@@ -16,7 +16,8 @@ NO_ARTICLE = RawArticle()
 class Work:
     """What is known of an article so far. `result` is what became of it, once that is decided.
 
-    `names` are what its source is called, `missing` the mapped fields that it lacks, `stages` seconds by stage.
+    `names` are what its source is called, `boilerplate` and `furniture` what was taken out of its text (see
+    `workers.messages.Result`), `missing` the mapped fields that it lacks, `stages` seconds by stage.
     """
 
     record: Record
@@ -26,6 +27,7 @@ class Work:
     listed: Source | None = None
     names: tuple[str, ...] = ()
     boilerplate: int = 0
+    furniture: dict[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     seen_at: datetime = EPOCH
     title: str = ""
