@@ -20,7 +20,8 @@ FIRST = "Officials of both countries met in the capital on Sunday to talk about 
 SECOND = "They will meet again in a month, a spokesman said, and export controls are on the agenda then. " * 4
 PAGE = f"""<!DOCTYPE html><html><head><title>Talks</title><style>p {{ color: red }}</style></head><body>
 <nav><a href="/">Home</a> <a href="/world">World</a></nav>
-<article><h1>Talks go on</h1><p>{FIRST}</p><script>var tracked = true;</script><p>{SECOND}</p></article><footer>Copyright</footer></body></html>"""
+<article><h1>Talks go on</h1><p>{FIRST}</p><script>var tracked = true;</script><p>{SECOND}</p>
+</article><footer>Copyright</footer></body></html>"""
 
 
 def test_a_page_becomes_the_paragraphs_of_its_article() -> None:
