@@ -6,16 +6,16 @@ folded text, so that the time depends on the article and on what is found in it,
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import NamedTuple
 
 import msgspec
 from ahocorasick_rs import AhoCorasick
 
+from alerts.compiled import IN_BODY, IN_LEAD, IN_TITLE, Compiled, Pattern, Use, compiled
 from alerts.folding import KINDS, RUN, Folded, fold, parts, word_end
-from alerts.terms import Form, forms
-from alerts.watchlist import Rule, Watchlist
-from topics.records import Evidence, Policy, RuleMet, severity_rank
+from alerts.mentioned import NOTHING, Mentioned
+from alerts.watchlist import Watchlist
+from topics.records import Evidence, Mention, Policy, RuleMet, severity_rank
 
 MAX_EVIDENCE = 8
 """Of one rule in one article."""
@@ -25,8 +25,6 @@ _PREFIX_REACH = 64
 """How far beyond a prefix the word is marked."""
 _CHUNK = 1 << 16
 """Folded code points searched at once: what a hostile text makes the automaton return stays small."""
-_TITLE, _LEAD, _BODY = 1, 2, 4
-_FIELDS = {"title": _TITLE, "lead": _LEAD, "body": _BODY}
 
 
 class DeskMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,75 +36,58 @@ class DeskMatch(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[RuleMet, ...]
 
 
-class _Use(NamedTuple):
-    """One form of one term of one rule. `cased`: what the place must be with its case kept."""
-
-    number: int
-    rule: int
-    order: int
-    clause: str
-    alias_of: str | None
-    cased: str | None
-    prefix: bool
-    excludes: bool
-
-
-class _Pattern(NamedTuple):
-    first: int
-    last: int
-    first_digit: bool
-    last_digit: bool
-    uses: tuple[_Use, ...]
-
-
-class _Compiled(NamedTuple):
-    watchlist: Watchlist
-    rule: Rule
-    fields: int
-    sources: frozenset[str]
-    languages: frozenset[str]
-
-
 class _Place(NamedTuple):
-    """Where a term was found: in field 0 (title) or 1 (text), in the original's code points."""
+    """Where a term was found: in field 0 (title) or 1 (text), in the original's code points.
+
+    `label` is that of the mention there, where the term asks for one.
+    """
 
     field: int
     start: int
     end: int
-    use: _Use
+    use: Use
+    label: str | None
 
 
 class Matcher:
     """What any article meets of these watchlists. Immutable and deterministic; made anew when they change."""
 
     def __init__(self, watchlists: Sequence[Watchlist]) -> None:
+        plan = compiled(watchlists)
         self._policies = _policies(watchlists)
-        self._rules = [_compiled(watchlist, rule) for watchlist in watchlists for rule in watchlist.rules]
-        self._lead = any(rule.fields & _LEAD for rule in self._rules)
-        by_form: dict[str, list[_Use]] = defaultdict(list)
-        numbers = count()
-        for number, compiled in enumerate(self._rules):
-            for form, use in _uses(number, compiled.rule):
-                by_form[form].append(use._replace(number=next(numbers)))
-        self._patterns = [_pattern(folded, uses) for folded, uses in by_form.items()]
-        self._longest = max(map(len, by_form), default=0)
-        self._automaton = AhoCorasick(list(by_form), store_patterns=False) if by_form else None
+        self._rules = plan.rules
+        self._lead = any(rule.fields & IN_LEAD for rule in self._rules)
+        self._entities = plan.entities
+        self._patterns = tuple(plan.patterns.values())
+        self._asks = bool(plan.entities) or any(pattern.labelled for pattern in self._patterns)
+        self._longest = max(map(len, plan.patterns), default=0)
+        self._automaton = AhoCorasick(list(plan.patterns), store_patterns=False) if plan.patterns else None
 
     def match(
-        self, *, title: str, text: str, source: str | tuple[str, ...] | None = None, language: str | None = None
+        self,
+        *,
+        title: str,
+        text: str,
+        source: str | tuple[str, ...] | None = None,
+        language: str | None = None,
+        mentions: Sequence[Mention] = (),
     ) -> tuple[DeskMatch, ...]:
         """The desks whose rules the article meets, sorted. `language` is a BCP 47 tag, or None if it is not known.
 
-        `source` may be several names of the one source: a rule for any of them is a rule for it.
+        `source` may be several names of the one source: a rule for any of them is a rule for it. `mentions` are what
+        terms with a label or an entity are met by: none of them overlap, and without any no such term is met.
 
         A rule for some sources is not met by an article without one; a rule for some languages is met by an article
         whose language is not known.
         """
+        mentioned = Mentioned(mentions) if mentions and self._asks else NOTHING
         found: dict[int, list[_Place]] = {}
         excluded: set[int] = set()
         for field, content in enumerate((title, text)):
             if content and self._automaton is not None:
-                self._search(field, content, found, excluded)
+                self._search(field, content, mentioned, found, excluded)
+        if self._entities and mentioned is not NOTHING:
+            self._search_entities(text, mentioned, found, excluded)
         names = frozenset(name.strip().casefold() for name in ((source,) if isinstance(source, str) else source or ()))
         met = {
             rule: places
@@ -115,7 +96,9 @@ class Matcher:
         }
         return self._by_desk(met, (title, text)) if met else ()
 
-    def _search(self, field: int, content: str, found: dict[int, list[_Place]], excluded: set[int]) -> None:
+    def _search(
+        self, field: int, content: str, mentioned: Mentioned, found: dict[int, list[_Place]], excluded: set[int]
+    ) -> None:
         folded = fold(content)
         lead = lead_end(content) if field and self._lead else 0
         tally: dict[int, int] = {}
@@ -124,10 +107,14 @@ class Matcher:
             if not _begins(folded.text, start, pattern):
                 continue
             ends = _ends(folded.text, end, pattern)
-            for use in pattern.uses:
+            uses, label = pattern.uses, None
+            if pattern.labelled:
+                label = mentioned.label(field, content, folded.start(start), folded.end(end))
+                uses += pattern.labelled.get(label or "", ())
+            for use in uses:
                 if not (ends or use.prefix) or tally.get(use.number, 0) >= MAX_EVIDENCE:
                     continue
-                place = self._place(field, folded, start, end, use, lead)
+                place = self._place(field, folded, start, end, use, lead, label)
                 if place is None:
                     continue
                 tally[use.number] = tally.get(use.number, 0) + 1
@@ -135,6 +122,24 @@ class Matcher:
                     excluded.add(use.rule)
                 else:
                     found.setdefault(use.rule, []).append(place)
+
+    def _search_entities(
+        self, text: str, mentioned: Mentioned, found: dict[int, list[_Place]], excluded: set[int]
+    ) -> None:
+        lead = lead_end(text) if self._lead else 0
+        tally: dict[tuple[int, int], int] = {}
+        for field, mention in mentioned.of(self._entities):
+            for use in self._entities[mention.entity_id or ""]:
+                wanted = not use.labels or mention.label in use.labels
+                if not wanted or not self._looks(use, field, mention.end, lead):
+                    continue
+                key = (field, use.number)
+                tally[key] = tally.get(key, 0) + 1
+                if use.excludes:
+                    excluded.add(use.rule)
+                elif tally[key] <= MAX_EVIDENCE:
+                    label = mention.label if use.labels else None
+                    found.setdefault(use.rule, []).append(_Place(field, mention.start, mention.end, use, label))
 
     def _candidates(self, text: str) -> Iterator[tuple[int, int, int]]:
         """(pattern, start, end) of every form found, whole word or not."""
@@ -148,18 +153,27 @@ class Matcher:
                 if start < _CHUNK:  # else the next piece finds it
                     yield number, base + start, base + end
 
-    def _place(self, field: int, folded: Folded, start: int, end: int, use: _Use, lead: int) -> _Place | None:
+    def _place(
+        self, field: int, folded: Folded, start: int, end: int, use: Use, lead: int, label: str | None
+    ) -> _Place | None:
         """The place in the original, or None where the rule does not look or the case is another."""
         if use.prefix:
             end = word_end(folded.text, end, _PREFIX_REACH)
         if not folded.whole(start, end):
             return None
         begin, stop = folded.start(start), folded.end(end)
-        fields = self._rules[use.rule].fields
-        within = fields & _TITLE if not field else fields & _BODY or (fields & _LEAD and stop <= lead)
-        if not within or (use.cased is not None and not _same_case(folded.source[begin:stop], use)):
+        if not self._looks(use, field, stop, lead):
             return None
-        return _Place(field, begin, stop, use)
+        if use.cased is not None and not _same_case(folded.source[begin:stop], use):
+            return None
+        return _Place(field, begin, stop, use, label if use.labels else None)
+
+    def _looks(self, use: Use, field: int, stop: int, lead: int) -> bool:
+        """Whether the rule looks at what ends at `stop`."""
+        fields = self._rules[use.rule].fields
+        if not field:
+            return bool(fields & IN_TITLE)
+        return bool(fields & IN_BODY or (fields & IN_LEAD and stop <= lead))
 
     def _by_desk(self, met: dict[int, list[_Place]], contents: tuple[str, str]) -> tuple[DeskMatch, ...]:
         desks: dict[str, list[RuleMet]] = defaultdict(list)
@@ -192,34 +206,6 @@ def lead_end(text: str) -> int:
     return start + end
 
 
-def _compiled(watchlist: Watchlist, rule: Rule) -> _Compiled:
-    fields = 0
-    for name in rule.fields:
-        fields |= _FIELDS[name]
-    sources = frozenset(source.casefold() for source in rule.sources)
-    return _Compiled(watchlist, rule, fields, sources, frozenset(tag.lower() for tag in rule.languages))
-
-
-def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:
-    terms: list[tuple[str, str | None, bool]] = [(term, None, False) for term in rule.terms]
-    for canonical, aliases in rule.aliases.items():
-        terms.append((canonical, None, False))
-        terms += [(alias, canonical, False) for alias in aliases]
-    terms += [(term, None, True) for term in rule.exclude]
-    known: set[tuple[Form, bool]] = set()
-    for order, (term, alias_of, excludes) in enumerate(terms):
-        for form in forms(term, case=rule.case):
-            if (form, excludes) in known:
-                continue  # another term finds it already
-            known.add((form, excludes))
-            yield form.folded, _Use(0, number, order, term, alias_of, form.cased, form.prefix, excludes)
-
-
-def _pattern(folded: str, uses: list[_Use]) -> _Pattern:
-    first, last = folded[0], folded[-1]
-    return _Pattern(KINDS[first], KINDS[last], first.isdigit(), last.isdigit(), tuple(uses))
-
-
 def _policies(watchlists: Sequence[Watchlist]) -> dict[str, Policy]:
     """Of several watchlists for one desk, the policy with the shortest cooldown."""
     policies: dict[str, Policy] = {}
@@ -230,7 +216,7 @@ def _policies(watchlists: Sequence[Watchlist]) -> dict[str, Policy]:
     return policies
 
 
-def _begins(text: str, start: int, pattern: _Pattern) -> bool:
+def _begins(text: str, start: int, pattern: Pattern) -> bool:
     """Whether a word begins at `start`."""
     if not start:
         return True
@@ -241,7 +227,7 @@ def _begins(text: str, start: int, pattern: _Pattern) -> bool:
     return not (pattern.first_digit and before in ".," and text[max(0, start - 2)].isdigit())  # 737 is not in 1,737
 
 
-def _ends(text: str, end: int, pattern: _Pattern) -> bool:
+def _ends(text: str, end: int, pattern: Pattern) -> bool:
     """Whether a word ends at `end`. A possessive's 's, and the like, leave it whole; "won't" has no whole "won"."""
     if end == len(text):
         return True
@@ -254,7 +240,7 @@ def _ends(text: str, end: int, pattern: _Pattern) -> bool:
     return not (pattern.last_digit and after in ".," and text[end + 1 : end + 2].isdigit())  # nor 5 in 5.2
 
 
-def _same_case(written: str, use: _Use) -> bool:
+def _same_case(written: str, use: Use) -> bool:
     assert use.cased is not None
     if written == use.cased:
         return True
@@ -262,7 +248,7 @@ def _same_case(written: str, use: _Use) -> bool:
     return kept.startswith(use.cased) if use.prefix else kept == use.cased
 
 
-def _admits(compiled: _Compiled, names: frozenset[str], language: str | None) -> bool:
+def _admits(compiled: Compiled, names: frozenset[str], language: str | None) -> bool:
     if compiled.sources and not compiled.sources & names:
         return False
     if compiled.languages and language:
@@ -271,7 +257,7 @@ def _admits(compiled: _Compiled, names: frozenset[str], language: str | None) ->
     return True
 
 
-def _rule_met(compiled: _Compiled, places: list[_Place], contents: tuple[str, str]) -> RuleMet:
+def _rule_met(compiled: Compiled, places: list[_Place], contents: tuple[str, str]) -> RuleMet:
     rule, watchlist = compiled.rule, compiled.watchlist
     return RuleMet(
         watchlist=watchlist.id,
@@ -310,4 +296,6 @@ def _evidence(place: _Place, content: str) -> Evidence:
         text=content[place.start : place.end],
         clause=place.use.clause,
         alias_of=place.use.alias_of,
+        label=place.label,
+        entity=place.use.entity,
     )

@@ -1,7 +1,7 @@
 """Watchlists: what a desk wants to hear of. Loaded from YAML, checked, versioned by their contents."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,32 @@ from topics.identity import digest
 from topics.records import Policy
 
 
+class Term(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What only a mention meets: `term` within one that has a label of `label`, or one of the entity with the id
+    `entity`, with a label of `label` if there are any. Either `term` or `entity` is given."""
+
+    term: str | None = None
+    entity: str | None = None
+    label: tuple[str, ...] = ()
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"exclude": "not", "fields": "in"}):
     """What is looked for. A key of `aliases` is a term too; its values are other ways to write it.
 
     `exclude` (`not` in the file): terms that, where the rule looks, keep it from being met. `fields` (`in`): title,
-    lead, body. `case` None decides term by term (`alerts.terms.ACRONYM`).
+    lead, body. `case` None decides term by term (`alerts.terms.ACRONYM`). `label` is that of the terms and aliases that
+    have none of their own; what is excluded is not asked for it.
     """
 
     id: str
     name: str | None = None
     severity: str = "info"
-    terms: tuple[str, ...] = ()
+    terms: tuple[str | Term, ...] = ()
     aliases: dict[str, tuple[str, ...]] = {}
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str | Term, ...] = ()
     fields: tuple[str, ...] = ("title", "body")
     case: bool | None = None
+    label: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -109,10 +120,13 @@ def converted(document: Node, file: str) -> Watchlist:
     return msgspec.convert(fields, Watchlist)
 
 
-def check(path: Path) -> tuple[Problem, ...]:
-    """Everything that is wrong with a file, and what is likely not meant so, by line. It does not raise."""
+def check(path: Path, *, knows: Callable[[str], bool] = lambda entity: True) -> tuple[Problem, ...]:
+    """Everything that is wrong with a file, and what is likely not meant so, by line. It does not raise.
+
+    `knows` says whether anything can be recognised as the entity with an id.
+    """
     watchlist, document, problems = _read(path)
-    return tuple(problems if watchlist is None or document is None else warnings(document, str(path)))
+    return tuple(problems if watchlist is None or document is None else warnings(document, str(path), knows=knows))
 
 
 def as_json(watchlist: Watchlist) -> str:

@@ -7,10 +7,11 @@ from alerts.document import Listing, Mapping, Node, Scalar, plain
 from alerts.folding import fold
 from alerts.form import Form, Reader, short
 from alerts.terms import searchable
-from topics.records import SEVERITIES
+from topics.records import LABELS, SEVERITIES
 
 MAX_COOLDOWN = 30 * 86400.0
 FIELDS = ("title", "lead", "body")
+_ENTITY = re.compile(r"Q[1-9][0-9]{0,11}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -49,7 +50,13 @@ class WatchlistForm(Form):
         readers: dict[str, Reader] = {
             **{"id": self.id, "name": self.text, "severity": self.severity},
             **{"terms": self.terms, "aliases": self.aliases, "not": self.terms, "in": self.places, "case": self.flag},
-            **{"sources": self.texts, "languages": self.languages, "tags": self.texts, "meta": self.meta},
+            **{
+                "label": self.labels,
+                "sources": self.texts,
+                "languages": self.languages,
+                "tags": self.texts,
+                "meta": self.meta,
+            },
         }
         values = self.fields(node, path, readers, required=("id",))
         given = {key.text for key, _ in node.items}
@@ -70,12 +77,25 @@ class WatchlistForm(Form):
             return 0.0
         return float(value)
 
-    def terms(self, node: Node, path: str) -> list[str]:
+    def terms(self, node: Node, path: str) -> list[str | dict[str, Any]]:
         if isinstance(node, Listing) and not node.items and path.endswith("terms"):
             self.wrong(node, path, "at least one term")
         return self.each(node, path, self.term)
 
-    def term(self, node: Node, path: str) -> str:
+    def term(self, node: Node, path: str) -> str | dict[str, Any]:
+        """A word, or what a mention must be."""
+        if not isinstance(node, Mapping):
+            return self.word(node, path)
+        readers: dict[str, Reader] = {"term": self.word, "entity": self.entity, "label": self.labels}
+        values = self.fields(node, f"{path}.", readers)
+        given = {key.text: key for key, _ in node.items}
+        if "term" in given and "entity" in given:
+            self.wrong(given["entity"], f"{path}.entity", "a term or an entity", "both")
+        elif "term" not in given and "entity" not in given:
+            self.wrong(node, f"{path}.term", "a term or an entity", "neither")
+        return str(values["term"]) if values.keys() == {"term"} else values
+
+    def word(self, node: Node, path: str) -> str:
         before = len(self.problems)
         value = self.text(node, path)
         if len(self.problems) > before:
@@ -86,13 +106,31 @@ class WatchlistForm(Form):
             self.wrong(node, path, "a term with a letter or a digit")
         return value
 
+    def words(self, node: Node, path: str) -> list[str]:
+        return self.each(node, path, self.word)
+
+    def entity(self, node: Node, path: str) -> str:
+        before = len(self.problems)
+        value = self.text(node, path)
+        if len(self.problems) == before and not _ENTITY.fullmatch(value):
+            self.wrong(node, path, "a Wikidata id, such as Q865")
+        return value
+
+    def labels(self, node: Node, path: str) -> list[str]:
+        if isinstance(node, Scalar):
+            return [self.choice(node, path, LABELS)]
+        values = self.each(node, path, lambda item, where: self.choice(item, where, LABELS))
+        if isinstance(node, Listing) and not values:
+            self.wrong(node, path, "at least one label, such as ORG")
+        return list(dict.fromkeys(values))
+
     def aliases(self, node: Node, path: str) -> dict[str, list[str]]:
         if not isinstance(node, Mapping) or not node.items:
             self.wrong(node, path, "a mapping from a term to its aliases, such as {TSMC: [Taiwan Semiconductor]}")
             return {}
         for key, _ in node.items:
-            self.term(key, f"{path}.{short(key.text)}")
-        return self.fields(node, f"{path}.", {key.text: self.terms for key, _ in node.items})
+            self.word(key, f"{path}.{short(key.text)}")
+        return self.fields(node, f"{path}.", {key.text: self.words for key, _ in node.items})
 
     def places(self, node: Node, path: str) -> list[str]:
         if isinstance(node, Scalar):

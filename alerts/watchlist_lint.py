@@ -1,6 +1,6 @@
 """What in a watchlist is allowed and likely not meant so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from alerts.document import Listing, Mapping, Node, Problem, Scalar
@@ -58,27 +58,38 @@ _SHORT = 2
 
 
 class _Term(NamedTuple):
+    """A term of a rule; without `forms` it is an entity, and `text` its id."""
+
     node: Scalar
     path: str
     text: str
     forms: tuple[Form, ...]
+    labels: frozenset[str]
     canonical: bool = False
 
+    def finds(self, labels: frozenset[str]) -> tuple[Form | str, frozenset[str]]:
+        """What it looks for first, in mentions with these labels."""
+        return (self.forms[0] if self.forms else self.text), labels
 
-def warnings(document: Node, file: str) -> list[Problem]:
-    """Warnings about a document that has no errors, in the order of its lines."""
+
+def warnings(document: Node, file: str, *, knows: Callable[[str], bool] = lambda entity: True) -> list[Problem]:
+    """Warnings about a document that has no errors, in the order of its lines.
+
+    `knows` says whether anything can be recognised as the entity with an id.
+    """
     rules = dict(_fields(document)).get("rules")
     found: list[Problem] = []
     for number, rule in enumerate(rules.items if isinstance(rules, Listing) else ()):
         fields = dict(_fields(rule))
         path = f"rules[{number}]"
         case = _case(fields.get("case"))
-        terms = list(_terms(fields, path, case))
-        excluded = list(_listed(fields.get("not"), f"{path}.not", case))
+        terms = list(_terms(fields, path, case, _labels(fields.get("label"))))
+        excluded = list(_listed(fields.get("not"), f"{path}.not", case, frozenset()))
         for term in terms:
             found += _about(term, file)
         found += _duplicates(terms, file) + _duplicates(excluded, file)
         found += _unmet(terms, excluded, path, file)
+        found += _unknown([*terms, *excluded], knows, file)
     return sorted(found, key=lambda problem: problem.line)
 
 
@@ -90,23 +101,34 @@ def _case(node: Node | None) -> bool | None:
     return node.text.lower() == "true" if isinstance(node, Scalar) else None
 
 
-def _terms(fields: dict[str, Node], path: str, case: bool | None) -> Iterator[_Term]:
-    yield from _listed(fields.get("terms"), f"{path}.terms", case)
+def _labels(node: Node | None) -> frozenset[str]:
+    listed = node.items if isinstance(node, Listing) else (node,)
+    return frozenset(item.text for item in listed if isinstance(item, Scalar))
+
+
+def _terms(fields: dict[str, Node], path: str, case: bool | None, labels: frozenset[str]) -> Iterator[_Term]:
+    yield from _listed(fields.get("terms"), f"{path}.terms", case, labels)
     aliases = fields.get("aliases")
     for key, listed in aliases.items if isinstance(aliases, Mapping) else ():
         where = f"{path}.aliases.{key.text}"
-        yield _Term(key, where, key.text, forms(key.text, case=case), canonical=True)
-        yield from _listed(listed, where, case)
+        yield _Term(key, where, key.text, forms(key.text, case=case), labels, canonical=True)
+        yield from _listed(listed, where, case, labels)
 
 
-def _listed(node: Node | None, path: str, case: bool | None) -> Iterator[_Term]:
+def _listed(node: Node | None, path: str, case: bool | None, labels: frozenset[str]) -> Iterator[_Term]:
     for number, item in enumerate(node.items if isinstance(node, Listing) else ()):
-        if isinstance(item, Scalar):
-            yield _Term(item, f"{path}[{number}]", item.text, forms(item.text, case=case))
+        where, fields = f"{path}[{number}]", dict(_fields(item))
+        own = _labels(fields.get("label")) or labels
+        for name, term in {"": item, ".term": fields.get("term"), ".entity": fields.get("entity")}.items():
+            if isinstance(term, Scalar):
+                looked_for = () if name == ".entity" else forms(term.text, case=case)
+                yield _Term(term, f"{where}{name}", term.text, looked_for, own)
 
 
 def _about(term: _Term, file: str) -> list[Problem]:
     """Too common, or too short, to tell anything."""
+    if term.labels or not term.forms:
+        return []  # a name, whatever else the word means
     own = term.forms[0]
     if own.cased is None and not own.prefix and own.folded in _COMMON:
         hint = "a rarer term, or the author's case by `case: true`"
@@ -120,15 +142,15 @@ def _about(term: _Term, file: str) -> list[Problem]:
 
 
 def _duplicates(terms: list[_Term], file: str) -> list[Problem]:
-    seen: dict[Form, _Term] = {}
+    seen: dict[tuple[Form | str, frozenset[str]], _Term] = {}
     found = []
     for term in terms:
-        first = seen.get(term.forms[0])
+        first = seen.get(term.finds(term.labels)) or seen.get(term.finds(frozenset()))
         if first is not None and not (term.canonical and first.text == term.text):
             said = f"“{term.text}”, which {first.path} (“{first.text}”, line {first.node.line}) finds already"
             found.append(_warning(term, file, "each term once", said))
-        for form in term.forms:
-            seen.setdefault(form, term)
+        for form in term.forms or (term.text,):
+            seen.setdefault((form, term.labels), term)
     return found
 
 
@@ -136,7 +158,7 @@ def _unmet(terms: list[_Term], excluded: list[_Term], path: str, file: str) -> l
     """Terms that cannot be found without one that the rule excludes; and the rule, if that is all of them."""
     index: dict[tuple[str, bool], list[tuple[Form, _Term]]] = {}
     for by in excluded:
-        for form in by.forms:
+        for form in by.forms if not by.labels else ():
             index.setdefault((form.folded, form.prefix), []).append((form, by))
     blocked = [(term, found) for term in terms if (found := _blocker(index, term))]
     if terms and len(blocked) == len(terms):
@@ -161,6 +183,11 @@ def _found_within(index: dict[tuple[str, bool], list[tuple[Form, _Term]]], own: 
             if form.cased is None or form.cased == kept[start:end]:
                 return by
     return None
+
+
+def _unknown(terms: list[_Term], knows: Callable[[str], bool], file: str) -> list[Problem]:
+    unknown = [term for term in terms if not term.forms and not knows(term.text)]
+    return [_warning(t, file, "the id of an entity in the gazetteer", f"“{t.text}”: nothing is met") for t in unknown]
 
 
 def _warning(term: _Term, file: str, expected: str, found: str) -> Problem:

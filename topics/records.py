@@ -13,6 +13,11 @@ import msgspec
 SEVERITIES = ("info", "urgent", "flash")
 """From the least to the most severe."""
 STATUSES = ("usable", "withheld", "canceled")
+LABELS = (
+    *("PERSON", "NORP", "FAC", "ORG", "GPE", "LOC", "PRODUCT", "EVENT", "WORK_OF_ART", "LAW", "LANGUAGE"),
+    *("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"),
+)
+"""Of mentions: OntoNotes'."""
 KINDS = ("hit", "corroborated", "escalated", "corrected", "withdrawn", "burst", "quiet", "digest")
 
 
@@ -71,7 +76,8 @@ class Evidence(Record, frozen=True, kw_only=True):
     """Why a rule was met: the text in `field` (title | text) from `start` to `end` is what `clause` asks for.
 
     `clause` is the rule's term as its author wrote it; where an alias matched, `alias_of` is the canonical term
-    and `clause` the alias.
+    and `clause` the alias. Where the term asks for a mention with a label, `label` is what the mention here has; where
+    it asks for an entity, `entity` and `clause` are its id.
     """
 
     field: str
@@ -80,6 +86,8 @@ class Evidence(Record, frozen=True, kw_only=True):
     text: str
     clause: str
     alias_of: str | None = None
+    label: str | None = None
+    entity: str | None = None
 
 
 class RuleMet(Record, frozen=True, kw_only=True):
