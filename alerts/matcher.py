@@ -86,7 +86,7 @@ class Matcher:
         for field, content in enumerate((title, text)):
             if content and self._automaton is not None:
                 self._search(field, content, mentioned, found, excluded)
-        if self._entities and mentioned is not NOTHING:
+        if self._entities:
             self._search_entities(text, mentioned, found, excluded)
         names = frozenset(name.strip().casefold() for name in ((source,) if isinstance(source, str) else source or ()))
         met = {
@@ -127,17 +127,14 @@ class Matcher:
         self, text: str, mentioned: Mentioned, found: dict[int, list[_Place]], excluded: set[int]
     ) -> None:
         lead = lead_end(text) if self._lead else 0
-        tally: dict[tuple[int, int], int] = {}
-        for field, mention in mentioned.of(self._entities):
+        for field, mention in mentioned.of(self._entities, most=MAX_EVIDENCE):
             for use in self._entities[mention.entity_id or ""]:
                 wanted = not use.labels or mention.label in use.labels
                 if not wanted or not self._looks(use, field, mention.end, lead):
                     continue
-                key = (field, use.number)
-                tally[key] = tally.get(key, 0) + 1
                 if use.excludes:
                     excluded.add(use.rule)
-                elif tally[key] <= MAX_EVIDENCE:
+                else:
                     label = mention.label if use.labels else None
                     found.setdefault(use.rule, []).append(_Place(field, mention.start, mention.end, use, label))
 

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from topics.records import Mention
@@ -32,10 +33,15 @@ class Mentioned:
             return None
         return self._mentions[field][at].label
 
-    def of(self, entities: Collection[str]) -> Iterator[tuple[int, Mention]]:
-        """(field, mention) of these ids, in order."""
+    def of(self, entities: Collection[str], *, most: int) -> Iterator[tuple[int, Mention]]:
+        """(field, mention) of these ids, in order: of each field, id and label the first `most`."""
         for field, mentions in enumerate(self._mentions):
-            yield from ((field, mention) for mention in mentions if mention.entity_id in entities)
+            seen: Counter[tuple[str | None, str]] = Counter()
+            for mention in mentions:
+                kind = (mention.entity_id, mention.label)
+                if mention.entity_id in entities and seen[kind] < most:
+                    seen[kind] += 1
+                    yield field, mention
 
 
 def _start(mention: Mention) -> int:

@@ -158,6 +158,12 @@ def files(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def asks_for_mentions(watchlists: Iterable[Watchlist]) -> bool:
+    """Whether any rule has a term with a label or an entity."""
+    rules = (rule for watchlist in watchlists for rule in watchlist.rules)
+    return any(rule.label or any(isinstance(term, Term) for term in (*rule.terms, *rule.exclude)) for rule in rules)
+
+
 def revision(watchlists: Iterable[Watchlist]) -> str:
     """A digest of ids and versions, whatever their order."""
     return digest("watchlists", *(f"{w.id}={w.version}" for w in sorted(watchlists, key=lambda w: w.id)))
@@ -236,6 +242,11 @@ rules:
       TSMC: [Taiwan Semiconductor, 台積電, "$TSM"]
     # An article that has one of these does not meet the rule.
     not: [potato chips]
+
+  - id: apple
+    # What is named, and not a word: Apple where it is an organisation, and Taiwan under any of its names (by its
+    # Wikidata id). Labels: PERSON, ORG, GPE (countries, cities), LOC, NORP, FAC, EVENT, PRODUCT, LAW and so on.
+    terms: [{term: Apple, label: ORG}, {entity: Q865}]
 
   - id: health-body
     # Up to five capitals match case: WHO is not "who". `case: false` takes that back, `case: true` asks for the

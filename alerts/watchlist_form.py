@@ -11,7 +11,7 @@ from topics.records import LABELS, SEVERITIES
 
 MAX_COOLDOWN = 30 * 86400.0
 FIELDS = ("title", "lead", "body")
-_ENTITY = re.compile(r"Q[1-9][0-9]{0,11}")
+_ENTITY = re.compile(r"Q[1-9][0-9]{0,11}|[a-z][a-z0-9-]{0,30}:[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -113,7 +113,7 @@ class WatchlistForm(Form):
         before = len(self.problems)
         value = self.text(node, path)
         if len(self.problems) == before and not _ENTITY.fullmatch(value):
-            self.wrong(node, path, "a Wikidata id, such as Q865")
+            self.wrong(node, path, "an id, such as Q865 of Wikidata's or acme:kestrel of your own")
         return value
 
     def labels(self, node: Node, path: str) -> list[str]:

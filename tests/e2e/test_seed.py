@@ -41,3 +41,25 @@ def test_the_article_on_the_trade_talks_meets_the_rules_that_a_trade_desk_has(sh
     for mention in article["entities"]:
         field = article.get("title", "") if mention["field"] == "title" else article["text"]
         assert field[mention["start"] : mention["end"]] == mention["text"]
+
+
+@pytest.mark.shared
+def test_rules_for_an_entity_and_for_a_label_are_met_with_the_proof(shared_data: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "id: own\nrules:\n"
+        "  - {id: taiwan, terms: [{entity: Q865}]}\n"
+        "  - {id: trump, terms: [{term: Trump, label: PERSON}]}\n"
+        "  - {id: fruit, terms: [{term: Trump, label: PRODUCT}, {entity: Q1}]}\n"
+    )
+    (line,) = run_command(
+        "annotate", "--text", str(shared_data / "articles" / "seed.txt"), "--watchlist", str(own)
+    ).splitlines()
+    article = json.loads(line)
+    met = {hit["rule"]: hit["evidence"] for hit in article["hits"]}
+    assert met.keys() == {"taiwan", "trump"}
+    assert {(e["text"], e["clause"], e["entity"]) for e in met["taiwan"]} == {("Taiwan", "Q865", "Q865")}
+    assert {(e["text"], e["clause"], e["label"]) for e in met["trump"]} == {("Trump", "Trump", "PERSON")}
+    for evidence in (e for found in met.values() for e in found):
+        field = article.get("title", "") if evidence["field"] == "title" else article["text"]
+        assert field[evidence["start"] : evidence["end"]] == evidence["text"]

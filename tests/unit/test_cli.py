@@ -193,6 +193,32 @@ def test_a_watchlist_is_started_checked_and_tried_with_the_match_marked(tmp_path
     assert "2 articles; mine/talks: 1" in done.stdout
 
 
+def test_terms_with_a_label_or_an_entity_are_checked_and_tried(tmp_path: Path) -> None:
+    watchlist, articles = tmp_path / "mine.yaml", tmp_path / "articles.jsonl"
+    terms = "[{entity: Q865}, {entity: Q999999999999}, {term: Trump, label: PERSON}]"
+    watchlist.write_text(f"id: mine\nrules:\n  - id: named\n    terms: {terms}\n")
+    done = wirewatch("watchlists", "check", str(watchlist))
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        f"{watchlist}:4: warning: rules[0].terms[1].entity: expected the id of an entity in the gazetteer,"
+        " found “Q999999999999”: nothing is met",
+        f"{watchlist}: 0 errors, 1 warnings",
+    ]
+    names = tmp_path / "names.yaml"
+    names.write_text("names:\n  - {id: acme:kestrel, name: Kestrel Lines, label: ORG}\n")
+    ours = tmp_path / "ours.yaml"
+    ours.write_text("id: ours\nrules:\n  - {id: named, terms: [{entity: acme:kestrel}]}\n")
+    assert "0 errors, 1 warnings" in wirewatch("watchlists", "check", str(ours)).stdout
+    assert f"{ours}: fine" in wirewatch("watchlists", "check", str(ours), "--gazetteer", str(names)).stdout
+    bodies = ("Officials in 台湾 said so.", "A trump card was played.", "President Donald Trump said so on Monday.")
+    articles.write_bytes(b"".join(article(id=str(n), title="", body=body) + b"\n" for n, body in enumerate(bodies)))
+    done = wirewatch("watchlists", "test", str(watchlist), str(articles), "--processes", "1")
+    assert done.returncode == 0
+    assert "in **台湾** said so. as Q865\n" in done.stdout
+    assert "Donald **Trump** said so on Monday. as PERSON\n" in done.stdout
+    assert "3 articles; mine/named: 2" in done.stdout
+
+
 def test_a_bad_watchlist_is_said_with_file_and_line_and_exit_code_1(tmp_path: Path) -> None:
     watchlist = tmp_path / "bad.yaml"
     watchlist.write_text("id: mine\nrules:\n  - id: talks\n    severity: loud\n    terms: [x]\n")

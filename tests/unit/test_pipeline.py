@@ -8,7 +8,7 @@ import pytest
 
 from alerts.bundle import encode
 from alerts.sources import Source, Sources
-from alerts.watchlist import Rule, Watchlist
+from alerts.watchlist import Rule, Term, Watchlist
 from tests.producers import ARTICLE_SCHEMA, avro, debezium, packed, row
 from topics.codec import decode_enriched, decode_hit
 from topics.inputs.form import Form
@@ -362,3 +362,17 @@ def test_a_framed_value_is_read_by_the_schema_that_came_with_it() -> None:
     result = _cms(value, **form)
     assert (result.outcome, result.reason) == (DEAD_LETTERED, "schema_registry")
     assert result.then[0].value == value
+
+
+def test_a_rule_for_an_entity_is_met_by_any_of_its_names_and_the_hit_says_so() -> None:
+    pipeline = _pipeline()
+    rule = Rule(id="taiwan", terms=(Term(entity="Q865"),))
+    pipeline.use_watchlists(encode((Watchlist(id="asia", desk="asia", rules=(rule,)),)))
+    for name in ("Taiwan", "台湾", "Тайвань"):
+        result = _one(pipeline, body=f"News: {name}.")
+        (hit,) = _hits(result)
+        (evidence,) = hit.rules[0].evidence
+        assert (evidence.text, evidence.clause, evidence.entity) == (name, "Q865", "Q865")
+        assert _enriched(result).hits[0].evidence == (evidence,)
+        assert hit.snippet.marks == ((6, 6 + len(name)),)
+    assert not _hits(_one(pipeline, body="News: the Taiwan Strait."))

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerts.pushed import ABANDONED_AFTER, CORRUPT, INCOMPLETE, PushedLog, State, push_of
-from alerts.watchlist import Rule, Watchlist, load, text
+from alerts.watchlist import Rule, Term, Watchlist, load, text
 from topics.records import Policy
 from topics.watchlists import decode_manifest, decode_rule, hash_of, manifest_key, parse_key, rule_key
 from workers.commands.pushing import Topic
@@ -68,11 +68,12 @@ def test_what_is_pushed_is_read_as_it_was() -> None:
         id="r",
         name="Rare",
         severity="flash",
-        terms=("稀土", "5", "no", "sanction*"),
+        terms=("稀土", "5", "no", "sanction*", Term(term="Apple", label=("ORG", "PERSON")), Term(entity="Q865")),
         aliases={"TSMC": ("台積電",)},
-        exclude=("x1",),
+        exclude=("x1", Term(term="Apple", label=("PRODUCT",))),
         fields=("title", "lead"),
         case=False,
+        label=("GPE",),
         sources=("reuters",),
         languages=("en", "zh-hant"),
         tags=("t",),

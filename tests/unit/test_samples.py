@@ -277,6 +277,7 @@ def test_every_term_and_alias_of_a_shipped_watchlist_meets_its_rule(id: str) -> 
     shipped = next(each for each in WATCHLISTS if each.id == id)
     for rule in shipped.rules:
         for term in (*rule.terms, *(alias for aliases in rule.aliases.values() for alias in aliases)):
+            assert isinstance(term, str)
             found = rules(MATCHER.match(title=f"News: {term.rstrip('*')}.", text="It was said on Monday."))
             assert f"{shipped.desk}/{rule.id}" in found, term
 

@@ -12,6 +12,7 @@ from alerts.document import MAX_BYTES, MAX_DEPTH
 from alerts.watchlist import (
     TEMPLATE,
     Rule,
+    Term,
     Watchlist,
     WatchlistError,
     check,
@@ -21,6 +22,7 @@ from alerts.watchlist import (
     load,
     load_all,
     revision,
+    text,
 )
 from topics.errors import ConfigError
 from topics.records import Policy
@@ -97,7 +99,7 @@ def test_what_is_left_out_has_its_default(write: Write) -> None:
 
 def test_the_template_is_right_and_warns_of_nothing(write: Write) -> None:
     assert check(write(TEMPLATE)) == ()
-    assert len(load(write(TEMPLATE)).rules) == 3
+    assert len(load(write(TEMPLATE)).rules) == 4
 
 
 def test_the_version_is_the_contents_and_nothing_else(write: Write) -> None:
@@ -106,6 +108,40 @@ def test_the_version_is_the_contents_and_nothing_else(write: Write) -> None:
     assert load(write(FULL.replace("potato", "corn"), "c.yaml")).version != one.version
     assert len(one.version) >= 12
     int(one.version, 16)
+
+
+NAMED = """\
+id: w
+rules:
+  - id: r
+    terms: [Taiwan, {term: Apple}, {term: Apple, label: ORG}, {entity: Q865}, {entity: acme:kestrel, label: [FAC, ORG]}]
+    not: [{term: Apple, label: [PRODUCT, PRODUCT]}]
+    label: [GPE]
+"""
+
+
+def test_terms_may_ask_for_a_label_or_an_entity(write: Write) -> None:
+    (only,) = load(write(NAMED)).rules
+    assert only.terms == (
+        "Taiwan",
+        "Apple",
+        Term(term="Apple", label=("ORG",)),
+        Term(entity="Q865"),
+        Term(entity="acme:kestrel", label=("FAC", "ORG")),
+    )
+    assert (only.exclude, only.label) == ((Term(term="Apple", label=("PRODUCT",)),), ("GPE",))
+
+
+def test_a_watchlist_with_labels_and_entities_goes_into_a_file_and_back(write: Write) -> None:
+    own = load(write(NAMED))
+    assert load(write(text(own), "again.yaml")) == own
+    assert decode(encode([own])) == (own,)
+
+
+def test_the_version_of_what_asks_for_no_label_is_what_it_was(write: Write) -> None:
+    assert load(write(rule("name: x"))).version == "34c41e1923b41121"
+    assert load(write(rule("name: x").replace("[Taiwan]", "[{term: Taiwan}]"))).version == "34c41e1923b41121"
+    assert load(write(rule("name: x\n    label: GPE"))).version != "34c41e1923b41121"
 
 
 def test_watchlists_come_through_to_another_process_as_they_were(write: Write) -> None:
@@ -157,6 +193,27 @@ WRONG = {
     ],
     "id: w\nrules:\n- {id: r, terms: [x1]}\n- {id: r, terms: [x2]}": [
         "4: rules[1].id: expected an id of its own, found “r”, as on line 3"
+    ],
+    rule("label: ORGANISATION"): [
+        "5: rules[0].label: expected PERSON, NORP, FAC, ORG, GPE, LOC, PRODUCT, EVENT, WORK_OF_ART, LAW, LANGUAGE,"
+        " DATE, TIME, PERCENT, MONEY, QUANTITY, ORDINAL or CARDINAL, found “ORGANISATION”"
+    ],
+    rule("label: []"): ["5: rules[0].label: expected at least one label, such as ORG, found an empty list"],
+    rule("not: [{term: Apple, label: org}]"): ["5: rules[0].not[0].label: expected PERSON, NORP"],
+    rule("not: [{label: ORG}, {}]"): [
+        "5: rules[0].not[0].term: expected a term or an entity, found neither",
+        "5: rules[0].not[1].term: expected a term or an entity, found neither",
+    ],
+    rule("not: [{term: Apple, entity: Q312}]"): ["5: rules[0].not[0].entity: expected a term or an entity, found both"],
+    rule("not: [{entity: Taiwan}, {entity: q865}, {entity: 865}]"): [
+        "5: rules[0].not[0].entity: expected an id, such as Q865 of Wikidata's or acme:kestrel of your own, found “T",
+        "5: rules[0].not[1].entity: expected an id",
+        '5: rules[0].not[2].entity: expected text (quote it: "865"), found 865',
+    ],
+    rule("not: [{term: Apple, lable: ORG}]"): ["5: rules[0].not[0].lable: expected “label”, found an unknown field"],
+    rule("aliases: {Apple: [{term: x1}]}"): ["5: rules[0].aliases.Apple[0]: expected text, found a mapping"],
+    "id: w\nrules:\n  - id: r\n    not: [{entity: Q865}]": [
+        "3: rules[0].terms: expected at least one term, found nothing"
     ],
     "- a": ["1: file: expected a mapping with id and rules, found a list"],
     "": ["1: file: expected a mapping, found an empty file"],
@@ -216,6 +273,35 @@ def test_check_warns_of_what_is_likely_not_meant_so(terms: str, write: Write) ->
     assert [problem.warning for problem in found] == [True]
     assert WARNS[terms] in str(found[0]) and ":4: warning: rules[0].terms[" in str(found[0])
     assert load(path)
+
+
+NAMED_WARNS = {
+    "[{entity: Q865}, {entity: Q865}]": "“Q865”, which rules[0].terms[0].entity (“Q865”, line 4) finds already",
+    "[Nvidia, {term: nvidia, label: ORG}]": "“nvidia”, which rules[0].terms[0] (“Nvidia”, line 4) finds already",
+    "[{entity: Q1}]": "expected the id of an entity in the gazetteer, found “Q1”: nothing is met",
+    "[{term: Nvidia, label: ORG}]\n    not: [nvidia]": "none: the rule can never be met",
+}
+
+
+@pytest.mark.parametrize("terms", NAMED_WARNS)
+def test_check_warns_of_terms_with_labels_and_entities_too(terms: str, write: Write) -> None:
+    (problem,) = check(write(f"id: w\nrules:\n  - id: r\n    terms: {terms}"), knows=lambda entity: entity == "Q865")
+    assert problem.warning and problem.line == 4
+    assert NAMED_WARNS[terms] in str(problem)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "[{term: Apple, label: ORG}, {term: Apple, label: PERSON}]",
+        "[{term: Apple, label: ORG}]\n    not: [{term: Apple, label: PRODUCT}]",
+        "[{term: apple, label: ORG}, {entity: Q865}]\n    not: [apple]",
+        "[apple]\n    label: ORG",
+    ],
+)
+def test_check_is_silent_where_a_label_or_another_term_says_what_is_meant(terms: str, write: Write) -> None:
+    found = check(write(f"id: w\nrules:\n  - id: r\n    terms: {terms}"))
+    assert [str(problem) for problem in found if problem.field == "rules[0]" or "common" in problem.found] == []
 
 
 @pytest.mark.parametrize("terms", ["[WHO, US, 5G]", "[Apple Inc]", "[台湾]", '["apple*"]', "[Xi Jinping]"])

@@ -31,7 +31,9 @@ class Seen:
 
     async def terms(self) -> list[str]:
         changed = await asyncio.wait_for(self.changes.get(), SOON)
-        return [term for watchlist in changed for rule in watchlist.rules for term in rule.terms]
+        return [
+            term for watchlist in changed for rule in watchlist.rules for term in rule.terms if isinstance(term, str)
+        ]
 
     async def error(self) -> str:
         return await asyncio.wait_for(self.errors.get(), SOON)

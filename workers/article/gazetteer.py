@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import ahocorasick_rs
@@ -63,6 +64,18 @@ class Gazetteer:
         if entry is None or not _agree(entry.label, label):
             return None
         return entry.name, entry.id
+
+    def spellings(self, entity_id: str) -> tuple[str, ...]:
+        """Every form of the entries with this id; none where it is not known."""
+        return tuple(self._spelt.get(entity_id, ()))
+
+    @cached_property
+    def _spelt(self) -> dict[str, list[str]]:
+        spelt: dict[str, list[str]] = {}
+        for form, entry in self._forms:
+            if entry.id:
+                spelt.setdefault(entry.id, []).append(form.text)
+        return spelt
 
     def _matches(self, text: str) -> Iterable[tuple[int, int, int]]:
         return self._automaton.find_matches_as_indexes(text, overlapping=True)

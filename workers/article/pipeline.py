@@ -57,7 +57,9 @@ class Pipeline:
     def _finish(self, work: Work) -> Result:
         started = self._clock()
         article = work.article
-        work.matches = self._matcher.match(title=work.title, text=work.text, source=work.names, language=work.language)
+        work.matches = self._matcher.match(
+            title=work.title, text=work.text, source=work.names, language=work.language, mentions=work.mentions
+        )
         work.stages["match"] = self._clock() - started
         started = self._clock()
         try:

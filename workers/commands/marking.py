@@ -2,6 +2,7 @@
 
 from rich.text import Text
 
+from alerts.evidence import as_what
 from alerts.plain import plain
 from topics.records import EnrichedArticle, Evidence
 
@@ -32,4 +33,4 @@ def _in_context(article: EnrichedArticle, evidence: Evidence, marks: tuple[str, 
     shown.append(marks[0] + plain(evidence.text) + marks[1], style="bold reverse")
     shown.append(plain(field[evidence.end : end]) + ("…" if end < len(field) else ""))
     alias = f"  [{evidence.clause} → {evidence.alias_of}]" if evidence.alias_of else ""
-    return shown.append(alias + "\n", style="dim")
+    return shown.append(f"{as_what(evidence)}{alias}\n", style="dim")

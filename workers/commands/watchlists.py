@@ -15,6 +15,7 @@ from workers.commands.options import (
     Articles,
     Brokers,
     Config,
+    GazetteerFile,
     Json,
     Plain,
     Prefix,
@@ -51,12 +52,16 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="A watchlist's id.")]
 
 
 @app.command("check")
-def check_command(paths: Paths) -> None:
+def check_command(paths: Paths, gazetteer: GazetteerFile = None, config: Config = None) -> None:
     """Say what is wrong with watchlists: file, line, field, and what was expected. 1 if anything is."""
     from alerts.plain import plain
     from alerts.watchlist import check, files, load_all
+    from workers.article.gazetteer import Gazetteer
+    from workers.article.own_gazetteer import load as load_names
 
-    found = [(path, check(path)) for path in files(paths)]
+    own = load(config, gazetteer_file=gazetteer).gazetteer_file
+    names = Gazetteer.load(load_names(own) if own else ())
+    found = [(path, check(path, knows=lambda entity: bool(names.spellings(entity)))) for path in files(paths)]
     if not found:
         raise ConfigError(f"no watchlist in {', '.join(map(str, paths))}: expected files named *.yaml")
     wrong = False
@@ -81,10 +86,12 @@ def test(
     text: Plain = False,
 ) -> None:
     """Show which article meets which rule, and where, marked in the text."""
+    from alerts.watchlist import asks_for_mentions, load_all
     from workers import logs
     from workers.commands.articles import raw_values
 
-    chosen = load(config, watchlists=[watchlist], model="none", enrich=section(processes=processes))
+    model = None if asks_for_mentions(load_all([watchlist])) else "none"
+    chosen = load(config, watchlists=[watchlist], model=model, enrich=section(processes=processes))
     logs.setup(format=chosen.log_format, level="warning")
     run(_test(chosen, raw_values(articles, text=text), articles.name))
 

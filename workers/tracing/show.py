@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from alerts.evidence import as_what
 from alerts.plain import plain
 from topics.records import Evidence, RuleMet
 from workers.tracing.found import Delivery, Met, Place, Ring, Trace, Way
@@ -164,9 +165,10 @@ def _rule(rule: RuleMet) -> str:
 
 
 def _evidence(evidence: Evidence) -> str:
-    clause = f" for “{plain(evidence.clause)}”" if evidence.clause.casefold() != evidence.text.casefold() else ""
+    told = evidence.entity or evidence.clause.casefold() == evidence.text.casefold()
+    clause = "" if told else f" for “{plain(evidence.clause)}”"
     alias = f", which stands for “{plain(evidence.alias_of)}”" if evidence.alias_of else ""
-    return f"“{plain(evidence.text)}” in the {evidence.field}{clause}{alias}"
+    return f"“{plain(evidence.text)}” in the {evidence.field}{clause}{as_what(evidence)}{alias}"
 
 
 def _searched(trace: Trace) -> Iterator[str]:
