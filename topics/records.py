@@ -61,7 +61,12 @@ class RawArticle(Record, frozen=True, kw_only=True):
 
 
 class Mention(Record, frozen=True, kw_only=True):
-    """A span that names something. `label` is spaCy's (OntoNotes); `entity_id` a Wikidata id or the user's."""
+    """A span that names something. `label` is spaCy's (OntoNotes); `entity_id` a Wikidata id or the user's.
+
+    `value`, where it is certain: of a DATE in ISO 8601, a day, a month, a year or an interval of them
+    (`2025-10-01/2025-10-03`); of MONEY the ISO 4217 code and the amount (`USD 1500000000`); of a PERCENT the figure; of
+    a QUANTITY figure and unit (`5000 t`). "About" and "more than" are in the text alone.
+    """
 
     field: str
     start: int
@@ -70,6 +75,7 @@ class Mention(Record, frozen=True, kw_only=True):
     label: str
     name: str
     entity_id: str | None = None
+    value: str | None = None
 
 
 class Evidence(Record, frozen=True, kw_only=True):

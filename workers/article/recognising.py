@@ -8,6 +8,7 @@ from workers.article import names
 from workers.article.entities import MAX_CHARACTERS, Recogniser
 from workers.article.gazetteer import Gazetteer
 from workers.article.options import Options
+from workers.article.values.values import valued
 from workers.article.work import Work
 
 _ENGLISH = ("en", "und")
@@ -52,7 +53,8 @@ class Recognition:
             work.mentions = (*title, *text)
 
     def _named(self, work: Work) -> None:
-        """What the gazetteer knows beside them, and canonical names."""
+        """What the gazetteer knows beside them, canonical names, and values."""
         texts = {"title": work.title, "text": work.text[:MAX_CHARACTERS]}
         known = [mention for field in texts.items() for mention in self._gazetteer.mentions(*field, work.language)]
-        work.mentions = names.understood(texts, work.mentions, known, self._gazetteer)
+        named = names.understood(texts, work.mentions, known, self._gazetteer)
+        work.mentions = valued(named, texts, language=work.language, published_at=work.article.published_at)
