@@ -25,8 +25,8 @@ _IRREGULAR = _set(
     "ran rang sat saw sank shot shut sought stood stole struck swept swore thought threw woke wrote"
 )
 _NOT_PAST = _set(
-    "hundred need indeed speed feed seed breed declared named scheduled expected planned slated supposed proposed aimed "
-    "united"
+    "hundred need indeed speed feed seed breed declared named scheduled expected planned slated supposed proposed "
+    "aimed united"
 )
 _WITH_A_CLAUSE = _set(
     "said told announced reported added wrote warned agreed promised pledged vowed hoped believed confirmed "
