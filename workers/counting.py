@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import TopicPartition
 
+from workers.label_values import PARAGRAPHS
 from workers.messages import DEAD_LETTERED, ENRICHED, Headers, Record, Result
 from workers.metrics import Metrics
 from workers.stream.brakes import Brakes
@@ -61,6 +62,8 @@ class Counting:
     def _enriched(self, result: Result) -> None:
         metrics = self._metrics
         metrics.hits.inc(len(result.desks))
+        for kind, paragraphs in zip(PARAGRAPHS, result.paragraphs, strict=True):
+            metrics.paragraph_cache.labels(kind).inc(paragraphs)
         metrics.found(result.entities)
         for desk, severity in result.desks:
             metrics.desk_hits.labels(desk, severity).inc()

@@ -53,6 +53,8 @@ def options(settings: Settings) -> Options:
     enrich = settings.enrich
     return Options(
         model=settings.model,
+        models=settings.models,
+        paragraph_cache=enrich.paragraph_cache,
         languages=enrich.languages,
         sources=enrich.sources,
         exclude_sources=enrich.exclude_sources,
@@ -66,7 +68,7 @@ def options(settings: Settings) -> Options:
 
 def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
     """The pool of the settings. Its processes start at once and load the model."""
-    size = pool_size()
+    size = pool_size(models=len(options(settings).recognisers))
     processes = settings.enrich.processes or size.processes
     decided_by = "enrich.processes" if settings.enrich.processes else size.decided_by
     log.info("pool", processes=processes, decided_by=decided_by, memory_bytes=size.memory_bytes, **size.bounds)

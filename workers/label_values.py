@@ -7,6 +7,7 @@ COMMIT_RESULTS = ("ok", "failed")
 RELOAD_RESULTS = ("ok", "failed")
 WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
+PARAGRAPHS = ("hit", "miss")
 SUPPRESSED = ("repeat", "cooldown", "backfill", "missed")
 DELIVERIES = ("delivered", "digested", "repeated", "retried", "refused")
 FURNITURE = (

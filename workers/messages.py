@@ -39,6 +39,7 @@ class Result(NamedTuple):
     listed source that the article is of (None: a stranger), `desks` and `rules` are the (desk, severity) and the
     (watchlist, rule) that it met, `boilerplate` the number of paragraphs taken out as its, `furniture` that of those
     taken out as anybody's, by kind.
+    `paragraphs` is how many a model knew from before, and how many it tagged.
     `missing` are the fields that its input expects and the article does not have. `timing` is for spans
     (`workers.spans`), and is set outside of the pool.
     """
@@ -56,6 +57,7 @@ class Result(NamedTuple):
     boilerplate: int = 0
     furniture: dict[str, int] = {}  # noqa: RUF012  # nor to this
     missing: tuple[str, ...] = ()
+    paragraphs: tuple[int, int] = (0, 0)
     timing: Any = None
 
 

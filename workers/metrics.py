@@ -188,6 +188,13 @@ class Metrics:
         )
 
     def _watched(self, new: Declaring) -> None:
+        # A hit is one that its process has tagged before, word for word: syndicated copies, furniture.
+        self.paragraph_cache = new.counter(
+            "wirewatch_paragraph_cache_total",
+            "Paragraphs for a model, by whether its entities were remembered (hit) or had to be found (miss)",
+            "result",
+            known=values.PARAGRAPHS,
+        )
         self.entities = new.counter(
             "wirewatch_entities_total", "Mentions found, by label (OntoNotes)", "label", known=values.ENTITIES
         )

@@ -66,7 +66,8 @@ class Brake(Section):
 class Enrich(Section):
     """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow.
 
-    Without `watchlists_topic`, watchlists come from files alone.
+    Without `watchlists_topic`, watchlists come from files alone. `paragraph_cache` is how many paragraphs a process
+    remembers the entities of, 0 for none; 200 to 300 bytes each.
     """
 
     processes: int = Field(default=0, ge=0)
@@ -86,6 +87,7 @@ class Enrich(Section):
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     exclude_sources: tuple[str, ...] = ()
+    paragraph_cache: int = Field(default=50_000, ge=0, le=10_000_000)
     brake: Brake = Brake()
 
 

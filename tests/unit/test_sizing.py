@@ -66,6 +66,16 @@ def test_the_least_bound_decides(machine: Machine, cpu: str, memory: str, size: 
     assert (found.processes, found.decided_by) == (size, decided_by)
 
 
+def test_each_further_model_takes_its_memory(machine: Machine) -> None:
+    machine.write("cpu.max", "max 100000").write("memory.max", str(4 * PROCESS_BYTES)).inside("0::/")
+    found = [
+        pool_size(models=n, cgroups=machine.root, own_cgroup=machine.own, cores=8, memory=ROOM) for n in (0, 1, 2, 5)
+    ]
+    assert [size.processes for size in found] == [3, 3, 2, 1]
+    assert found[2].problem(3) is not None
+    assert found[1].problem(3) is None
+
+
 def test_without_control_groups_cores_and_the_machine_s_memory_decide(machine: Machine) -> None:
     machine.own.unlink()
     assert machine.size().bounds == {"affinity": 8, "cpu_quota": None, "memory": ROOM // PROCESS_BYTES - 1}
@@ -160,7 +170,7 @@ class Unstarted:
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, size: Size, **options: int) -> tuple[object, list[dict[str, object]]]:
-    monkeypatch.setattr(enrich, "pool_size", lambda: size)
+    monkeypatch.setattr(enrich, "pool_size", lambda *, models: size)
     monkeypatch.setattr(enrich, "Pool", Unstarted)
     with capture_logs() as logs:
         pool = enrich.make_pool(Settings(model="none", enrich=Enrich.model_validate(options)))

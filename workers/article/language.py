@@ -34,6 +34,12 @@ def detect(text: str, *, declared: str | None = None) -> str:
     return _guess(head, script, letters)
 
 
+def legible(text: str, language: str) -> bool:
+    """Whether a text's letters are mostly in a script that the language is written in; one without any is."""
+    script, letters = _script(text)
+    return letters == 0 or script in _scripts_of(language)
+
+
 @lru_cache(maxsize=1024)
 def normalise(declared: str) -> str | None:
     """The ISO 639-1 code that a declared language means, None where there is none."""

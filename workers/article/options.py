@@ -1,10 +1,12 @@
 """What the enrich step is told."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from topics.events import source_of
 from topics.inputs.form import Form
 
+ENGLISH = "en"
 NONE = "none"
 """The model's name that means: no model, the gazetteer and the watchlists only."""
 
@@ -13,11 +15,14 @@ NONE = "none"
 class Options:
     """What the settings say of the step. Empty `languages` or `sources`: all of them.
 
-    `inputs` are how the topics' records are read: a topic's is the first that claims it. `event_source` is
-    the outputs' `ce_source`.
+    `model` is for English, `models` for other languages, by code. `paragraph_cache` is the paragraphs that are
+    remembered (0: none). `inputs` are how the topics' records are read: a topic's is the first that claims it.
+    `event_source` is the outputs' `ce_source`.
     """
 
     model: str = NONE
+    models: Mapping[str, str] = field(default_factory=dict)
+    paragraph_cache: int = 50_000
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     exclude_sources: tuple[str, ...] = ()
@@ -26,3 +31,9 @@ class Options:
     max_output_bytes: int = 1_000_000
     inputs: tuple[Form, ...] = ()
     event_source: str = source_of("news")
+
+    @property
+    def recognisers(self) -> dict[str, tuple[str, str]]:
+        """Each language that has a model -> (the setting that names it, the model)."""
+        english = {} if self.model == NONE else {ENGLISH: ("model", self.model)}
+        return english | {language: (f"models.{language}", model) for language, model in self.models.items()}

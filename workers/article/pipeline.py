@@ -15,6 +15,7 @@ from alerts.sources import Sources
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.records import Origin, RawArticle
+from workers.article.language import UNKNOWN
 from workers.article.options import Options
 from workers.article.outputs import Understood, enriched_results
 from workers.article.reading import Reading
@@ -57,8 +58,9 @@ class Pipeline:
     def _finish(self, work: Work) -> Result:
         started = self._clock()
         article = work.article
+        language = None if work.language == UNKNOWN else work.language
         work.matches = self._matcher.match(
-            title=work.title, text=work.text, source=work.names, language=work.language, mentions=work.mentions
+            title=work.title, text=work.text, source=work.names, language=language, mentions=work.mentions
         )
         work.stages["match"] = self._clock() - started
         started = self._clock()
@@ -78,6 +80,7 @@ class Pipeline:
             desks=tuple((match.desk, match.severity) for match in work.matches),
             rules=tuple((rule.watchlist, rule.rule) for match in work.matches for rule in match.rules),
             missing=work.missing,
+            paragraphs=work.paragraphs,
         )
 
     def _understood(self, work: Work) -> Understood:
@@ -99,7 +102,7 @@ class Pipeline:
             backfill=stale_at is not None and work.seen_at > stale_at,
             stale_at=stale_at,
             origin=Origin(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=work.seen_at),
-            model=self._recognition.model,
+            model=work.model,
             watchlists=self._watchlists,
             headers=tuple(header for header in record.headers if header[0] in TRACE),
             event_source=self._options.event_source,

@@ -1,32 +1,31 @@
-"""Who and what articles name: the model and the gazetteer, put together."""
+"""Who and what articles name: their language's model and the gazetteer, put together."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from alerts.gazetteer import Entry, version
 from topics.records import Warn
 from workers.article import names
-from workers.article.entities import MAX_CHARACTERS, Recogniser
+from workers.article.entities import Recogniser
 from workers.article.gazetteer import Gazetteer
 from workers.article.options import Options
+from workers.article.paragraphs import MAX_CHARACTERS, Cache
 from workers.article.values.values import valued
 from workers.article.work import Work
 
-_ENGLISH = ("en", "und")
-
 
 class Recognition:
-    """The model and the gazetteer, loaded. Raises ConfigError for a model that cannot be."""
+    """The models and the gazetteer, loaded. Raises ConfigError for a model that cannot be."""
 
     def __init__(self, options: Options, *, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._recogniser = Recogniser(options.model)
+        cache = Cache(options.paragraph_cache)
+        self._recognisers = {
+            language: Recogniser(model, language=language, setting=setting, cache=cache)
+            for language, (setting, model) in options.recognisers.items()
+        }
         self._own: Sequence[Entry] = ()
         self._gazetteer = Gazetteer.load()
-
-    @property
-    def model(self) -> str:
-        """The model's name and version."""
-        return self._recogniser.name
 
     def know(self, own: Sequence[Entry]) -> None:
         """Know the user's own names, these and no others, from now on."""
@@ -40,17 +39,23 @@ class Recognition:
             if len(work.text) > MAX_CHARACTERS:
                 reason = f"entities of the first {MAX_CHARACTERS} characters only"
                 work.warnings.append(Warn(field="entities", reason=reason))
-        self._by_model([work for work in works if work.language in _ENGLISH])
+        by_language = defaultdict(list)
+        for work in works:
+            by_language[work.language].append(work)
+        for language in by_language.keys() & self._recognisers.keys():
+            self._by_model(self._recognisers[language], by_language[language])
         for work in works:
             self._named(work)
         for work in works:
             work.stages["entities"] = (self._clock() - started) / len(works)
 
-    def _by_model(self, works: Sequence[Work]) -> None:
+    def _by_model(self, recogniser: Recogniser, works: Sequence[Work]) -> None:
         texts = [pair for work in works for pair in (("title", work.title), ("text", work.text))]
-        found = self._recogniser.mentions(texts)
+        found = recogniser.tag(texts)
         for work, title, text in zip(works, found[::2], found[1::2], strict=True):
-            work.mentions = (*title, *text)
+            work.model = recogniser.name
+            work.mentions = (*title.mentions, *text.mentions)
+            work.paragraphs = (title.known + text.known, title.new + text.new)
 
     def _named(self, work: Work) -> None:
         """What the gazetteer knows beside them, canonical names, and values."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from alerts.matcher import DeskMatch
 from alerts.sources import Source
 from topics.records import Mention, RawArticle, Warn
+from workers.article.options import NONE
 from workers.messages import Record, Result
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,6 +19,7 @@ class Work:
 
     `names` are what its source is called, `boilerplate` and `furniture` what was taken out of its text (see
     `workers.messages.Result`), `missing` the mapped fields that it lacks, `stages` seconds by stage.
+    `model` is the name and version of the model that looked for entities, `paragraphs` how many it knew and tagged.
     """
 
     record: Record
@@ -34,6 +36,8 @@ class Work:
     text: str = ""
     removed: tuple[str, ...] = ()
     language: str = "und"
+    model: str = NONE
+    paragraphs: tuple[int, int] = (0, 0)
     mentions: tuple[Mention, ...] = ()
     matches: tuple[DeskMatch, ...] = ()
     result: Result | None = None

@@ -16,6 +16,7 @@ from alerts.watchlist import WatchlistError, load_all
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers import telemetry
+from workers.article.options import ENGLISH, NONE, Options
 from workers.article.own_gazetteer import load as load_names
 from workers.checks.finding import Finding, fine, warning, wrong
 from workers.sections import Route
@@ -52,13 +53,21 @@ SPECIMEN = Alert(
 
 
 def model(settings: Settings) -> Iterator[Finding]:
-    """Whether the model loads. It takes a second or two."""
+    """Whether each language's model loads. It takes a second or two each."""
     from workers.article.entities import Recogniser
 
-    try:
-        yield fine("model", Recogniser(settings.model).name or settings.model)
-    except ConfigError as error:
-        yield wrong("model", str(error), remedy="model = an installed spaCy pipeline, a folder of one, or none")
+    recognisers = Options(model=settings.model, models=settings.models).recognisers
+    if not recognisers:
+        yield fine("model", NONE)
+    for language, (setting, name) in recognisers.items():
+        try:
+            loaded = Recogniser(name, language=language, setting=setting).name
+        except ConfigError as error:
+            yield wrong(
+                "model", str(error), remedy=f"{setting} = an installed spaCy pipeline, a folder of one, or none"
+            )
+        else:
+            yield fine("model", loaded, subject=None if language == ENGLISH else language)
 
 
 def spans(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
@@ -88,7 +97,7 @@ def watchlists(settings: Settings) -> Iterator[Finding]:
 
 def pool(settings: Settings) -> Iterator[Finding]:
     """How many processes enrich would work with here, and whether memory holds them."""
-    size = pool_size()
+    size = pool_size(models=len(Options(model=settings.model, models=settings.models).recognisers))
     chosen = settings.enrich.processes or size.processes
     why = "enrich.processes" if settings.enrich.processes else f"by {size.decided_by.replace('_', ' ')}"
     problem = size.problem(chosen)

@@ -17,7 +17,9 @@ SAMPLE = 100
 async def check(settings: Settings, cluster: Cluster) -> AsyncIterator[Finding]:
     """A look at each input topic. Raises nothing."""
     # Neither the model nor a crowd of processes is needed to see whether records can be read.
-    light = settings.model_copy(update={"model": "none", "enrich": settings.enrich.model_copy(update={"processes": 1})})
+    light = settings.model_copy(
+        update={"model": "none", "models": {}, "enrich": settings.enrich.model_copy(update={"processes": 1})}
+    )
     for topic, found in cluster.topics.items():
         if settings.input_of(topic) is None or found.error or "Read" not in (found.operations or {"Read"}):
             continue

@@ -43,9 +43,7 @@ SourcesFile = Annotated[
 GazetteerFile = Annotated[
     Path | None, typer.Option("--gazetteer", metavar="FILE", help="Names of your own (wirewatch gazetteer init).")
 ]
-Model = Annotated[
-    str | None, typer.Option("--model", metavar="NAME|PATH", help="A spaCy pipeline, or none: no entities.")
-]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME|PATH", help="English's spaCy pipeline, or none.")]
 Processes = Annotated[
     int | None, typer.Option("--processes", min=0, metavar="N", help="0: as many as the machine allows.")
 ]

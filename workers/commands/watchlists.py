@@ -90,8 +90,9 @@ def test(
     from workers import logs
     from workers.commands.articles import raw_values
 
-    model = None if asks_for_mentions(load_all([watchlist])) else "none"
-    chosen = load(config, watchlists=[watchlist], model=model, enrich=section(processes=processes))
+    chosen = load(config, watchlists=[watchlist], enrich=section(processes=processes))
+    if not asks_for_mentions(load_all([watchlist])):
+        chosen = chosen.model_copy(update={"model": "none", "models": {}})
     logs.setup(format=chosen.log_format, level="warning")
     run(_test(chosen, raw_values(articles, text=text), articles.name))
 

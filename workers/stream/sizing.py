@@ -14,6 +14,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 PROCESS_BYTES = 700 * 1024 * 1024
 """What a process with spaCy's small pipeline takes at its worst, seen on articles of a megabyte."""
+MODEL_BYTES = 100 * 1024 * 1024
+"""What each further small pipeline adds: its weights and its vocabulary; 53 MB seen for the French one."""
 _UNLIMITED = 2**60
 """Version 1 writes no word for "no limit" but the largest number of pages there can be."""
 _MOUNTS = {"cpu": ("cpu", "cpu,cpuacct"), "memory": ("memory",)}
@@ -23,19 +25,21 @@ _MOUNTS = {"cpu": ("cpu", "cpu,cpuacct"), "memory": ("memory",)}
 class Size:
     """`bounds` are the processes that each bound allows, None where there is none; `decided_by` is the least of them.
 
-    `memory_bytes` is what this process and its pool may use together, None where nobody can say.
+    `memory_bytes` is what this process and its pool may use together, None where nobody can say; `process_bytes` is
+    what each of them may need.
     """
 
     processes: int
     decided_by: str
     bounds: dict[str, int | None]
     memory_bytes: int | None = None
+    process_bytes: int = PROCESS_BYTES
 
     def problem(self, processes: int) -> str | None:
         """What is wrong with so many processes, and what to do about it; None if nothing is."""
-        if self.memory_bytes is None or processes <= _fitting(self.memory_bytes):
+        if self.memory_bytes is None or processes <= _fitting(self.memory_bytes, self.process_bytes):
             return None
-        needed = (processes + 1) * PROCESS_BYTES
+        needed = (processes + 1) * self.process_bytes
         return (
             f"{processes} pool process{'es' if processes > 1 else ''} may need {_mib(needed)} with this one, and the "
             f"memory limit is {_mib(self.memory_bytes)}: raise it, or "
@@ -45,13 +49,18 @@ class Size:
 
 def pool_size(
     *,
+    models: int = 1,
     cgroups: Path = CGROUPS,
     own_cgroup: Path = OWN_CGROUP,
     cores: int | None = None,
     memory: int | None = None,
 ) -> Size:
-    """The pool's size here. `cores` and `memory` (bytes) are the machine's, which are asked for where not given."""
+    """The pool's size here, for processes of so many models.
+
+    `cores` and `memory` (bytes) are the machine's, which are asked for where not given.
+    """
     groups = _paths(own_cgroup)
+    process = PROCESS_BYTES + max(0, models - 1) * MODEL_BYTES
     quota = min(_quotas(cgroups, groups), default=None)
     machine = _physical() if memory is None else memory
     least = min([*_limits(cgroups, groups), *([machine] if machine else [])], default=None)
@@ -59,16 +68,16 @@ def pool_size(
         "affinity": cores or _affinity(),
         # Half a core still needs a process, and a core and a half has work for two.
         "cpu_quota": None if quota is None else max(1, math.ceil(quota)),
-        "memory": None if least is None else max(1, _fitting(least)),
+        "memory": None if least is None else max(1, _fitting(least, process)),
     }
     found = {name: bound for name, bound in bounds.items() if bound is not None}
     decided = min(found, key=lambda name: found[name])
-    return Size(max(1, found[decided]), decided, bounds, least)
+    return Size(max(1, found[decided]), decided, bounds, least, process)
 
 
-def _fitting(memory: int) -> int:
-    """Pool processes that fit into so much memory beside this one."""
-    return memory // PROCESS_BYTES - 1
+def _fitting(memory: int, process: int) -> int:
+    """Pool processes, of so many bytes each, that fit into so much memory beside this one."""
+    return memory // process - 1
 
 
 def _affinity() -> int:
