@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from topics.errors import ConfigError
+from workers.metrics_page import MetricsPage
 
 Check = Callable[[], str | None]
 """None while all is well, else what is wrong, for people. It is called on the event loop: it must not wait."""
@@ -44,11 +44,11 @@ class Beat:
 async def serve(*, host: str, port: int, registry: CollectorRegistry, live: Check, ready: Check) -> AsyncIterator[int]:
     """Answer on `host:port` until the block ends; yields the port, a free one where `port` is 0.
 
-    `/metrics` speaks Prometheus text or OpenMetrics, as asked for; `/livez` and `/readyz` answer 200 "ok", or 503
-    with the reason. Raises ConfigError where the address cannot be had.
+    `/metrics` speaks Prometheus text or OpenMetrics, as asked for (`metrics_page`); `/livez` and `/readyz` answer 200
+    "ok", or 503 with the reason. Raises ConfigError where the address cannot be had.
     """
     app = web.Application()
-    app.router.add_get("/metrics", _metrics(registry))
+    app.router.add_get("/metrics", _metrics(MetricsPage(registry)))
     app.router.add_get("/livez", _probe(live))
     app.router.add_get("/readyz", _probe(ready))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -80,10 +80,10 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
     return bound
 
 
-def _metrics(registry: CollectorRegistry) -> Handler:
+def _metrics(page: MetricsPage) -> Handler:
     async def handle(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", [])))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        body, content_type = page.get(",".join(request.headers.getall("Accept", [])))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     return handle
 

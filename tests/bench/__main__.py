@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("bench_inputs", "bench_matcher", "bench_entities", "bench_alert", "bench_stream")
+BENCHMARKS = ("bench_inputs", "bench_matcher", "bench_entities", "bench_alert", "bench_stream", "bench_scrapes")
 
 for name in BENCHMARKS:
     print(f"--- {name}", flush=True)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -117,6 +118,8 @@ class Stream:
     prefix: str
     web: Web
     workers: list[WorkerProcess]
+    metrics: dict[str, str]
+    """What each said on /metrics after that."""
 
 
 async def _publish(bootstrap: str, prefix: str) -> None:
@@ -147,9 +150,10 @@ def stream(kafka: Cluster, tmp_path_factory: pytest.TempPathFactory, web: tuple[
         assert eventually(lambda: started[2].total("wirewatch_dead_letters_total") >= 1, 60), started[2].tail()
         assert eventually(lambda: started[2].total("wirewatch_produced_records_total", topic=f"{prefix}.copy") == 1, 60)
         assert eventually(lambda: started[1].total("wirewatch_dead_letters_total") == 1, 60), started[1].tail()
+        pages = {worker.arguments[0]: worker.asked("metrics")[1] for worker in started}
         for worker in started:  # they export what is left
             assert worker.stop() == 0, worker.tail()
-        yield Stream(kafka.bootstrap, prefix, seen, started)
+        yield Stream(kafka.bootstrap, prefix, seen, started, pages)
 
 
 def test_the_readme_s_subscriber_prints_the_alerts(stream: Stream, tmp_path: Path) -> None:
@@ -175,6 +179,17 @@ def test_the_readme_s_subscriber_prints_the_alerts(stream: Stream, tmp_path: Pat
         timer.cancel()
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("worker", ["enrich", "alert", "deliver"])
+def test_promtool_finds_nothing_to_say_of_a_worker_s_metrics(stream: Stream, worker: str) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is needed (Debian: prometheus)")
+    page = stream.metrics[worker]
+    assert "\nwirewatch_latency_seconds_bucket" in page
+    done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_an_article_is_one_trace_from_its_arrival_to_its_delivery(stream: Stream) -> None:
