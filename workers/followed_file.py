@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from topics.errors import ConfigError
 
@@ -22,14 +22,15 @@ log = structlog.get_logger()
 class FollowedFile(Generic[T]):
     """`read` makes something of the file, or raises ConfigError: `refused` is the log's event then.
 
-    `reloads` counts the readings by their result, ok or failed.
+    `reloads` counts the readings by their result, ok or failed; `broken` is 1 while the file as it is was not taken.
     """
 
-    def __init__(self, path: Path, *, read: Callable[[Path], T], refused: str, reloads: Counter) -> None:
+    def __init__(self, path: Path, *, read: Callable[[Path], T], refused: str, reloads: Counter, broken: Gauge) -> None:
         self._path = path
         self._read = read
         self._refused = refused
         self._reloads = reloads
+        self._broken = broken
         self._stamp: _Stamp = None
 
     def load(self) -> T:
@@ -50,9 +51,11 @@ class FollowedFile(Generic[T]):
         except ConfigError as error:
             # A file that is half written is whole at the next look: it changes again.
             self._reloads.labels("failed").inc()
+            self._broken.set(1)
             log.warning(self._refused, problems=str(error).splitlines()[:5], kept="the last good one")
             return None
         self._reloads.labels("ok").inc()
+        self._broken.set(0)
         return found
 
     def _stamped(self) -> _Stamp:

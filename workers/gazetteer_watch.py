@@ -23,7 +23,11 @@ class GazetteerWatch:
     def __init__(self, path: Path | None, *, metrics: Metrics, on_change: Callable[[], None] = lambda: None) -> None:
         self.current: tuple[Entry, ...] = ()
         self._file = path and FollowedFile(
-            path, read=load, refused="gazetteer.refused", reloads=metrics.gazetteer_reloads
+            path,
+            read=load,
+            refused="gazetteer.refused",
+            reloads=metrics.gazetteer_reloads,
+            broken=metrics.refused_files.labels("gazetteer"),
         )
         self._on_change = on_change
 

@@ -5,6 +5,7 @@ STAGES = ("decode", "clean", "language", "entities", "match", "encode", "queue",
 """Where an article's time goes: the first six in the pool, `queue` waiting for it, `send` until acknowledged."""
 COMMIT_RESULTS = ("ok", "failed")
 RELOAD_RESULTS = ("ok", "failed")
+FOLLOWED_FILES = ("sources", "gazetteer")
 WATCHLIST_ORIGINS = ("file", "topic", "shipped")
 POOL_RESTARTS = ("crash", "timeout", "memory", "recycled")
 PARAGRAPHS = ("hit", "miss")

@@ -304,6 +304,13 @@ class Metrics:
             "result",
             known=values.RELOAD_RESULTS,
         )
+        # What the reloads count ends with the attempt; this lasts until it is mended.
+        self.refused_files = new.gauge(
+            "wirewatch_refused_files",
+            "Whether the file as it is now was not taken: 0 or 1",
+            "file",
+            known=values.FOLLOWED_FILES,
+        )
         self.sources_reloads = new.counter(
             "wirewatch_sources_reloads_total",
             "Loads of the list of sources; after a failed one the last good one stays",

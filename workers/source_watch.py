@@ -31,7 +31,13 @@ class SourceWatch:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.current = Sources()
-        self._file = path and FollowedFile(path, read=load, refused="sources.refused", reloads=metrics.sources_reloads)
+        self._file = path and FollowedFile(
+            path,
+            read=load,
+            refused="sources.refused",
+            reloads=metrics.sources_reloads,
+            broken=metrics.refused_files.labels("sources"),
+        )
         self._metrics = metrics
         self._on_change = on_change
         self._now = now

@@ -155,7 +155,8 @@ CASES = {
     ),
     "WirewatchReloadFailed": Case(
         one(REFUSED, "", "0+0x5 1+0x400"),
-        one(REFUSED, "", "1+0x50 0+0x400"),  # broken for 55 minutes, and mended
+        one(REFUSED, "", "1+0x50 0+0x400")  # broken for 55 minutes, and mended
+        | one("wirewatch_refused_files", ',file="sources"', steady(0)),
     ),
     "WirewatchSourceSilent": Case(source(steady(3600)), source(steady(600))),
     "WirewatchDeliveryFails": Case(deliveries(0, retried=2), deliveries(3, retried=2)),

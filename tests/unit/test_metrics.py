@@ -11,7 +11,7 @@ from workers.metrics import Metrics
 
 UNITS = (  # of gauges
     "_seconds|_bytes|_records|_articles|_partitions|_groups|_processes|_offset|_rules|_alerts|_watchlists"
-    "|_info|_unaccounted|_active|_ready"
+    "|_info|_unaccounted|_active|_ready|_files"
 )
 
 
