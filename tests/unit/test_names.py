@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.understanding import Found, understand
 from topics.records import Mention
 from workers.article.gazetteer import Gazetteer
 from workers.article.names import combine, understood
@@ -75,25 +76,6 @@ def test_nothing_overlaps_and_nothing_is_dropped_without_a_reason(
 def _span(field: str, start: int, length: int) -> Mention:
     text = "x" * length
     return Mention(field=field, start=start, end=start + length, text=text, label="ORG", name=text)
-
-
-Found = tuple[str, str]
-"""What a model found, everywhere in the text: (text, label)."""
-
-
-def understand(text: str, *model: Found, title: str = "", gazetteer: Gazetteer | None = None) -> tuple[Mention, ...]:
-    texts = {"title": title, "text": text}
-    found = [
-        Mention(field=field, start=m.start(), end=m.end(), text=name, label=label, name=name)
-        for field, where in texts.items()
-        for name, label in model
-        for m in re.finditer(rf"\b{re.escape(name)}", where)
-    ]
-    known = [m for field, where in texts.items() for m in (gazetteer.mentions(field, where) if gazetteer else ())]
-    mentions = understood(texts, combine(found, ()), known, gazetteer)
-    assert all(texts[m.field][m.start : m.end] == m.text for m in mentions)
-    assert all(one.field != two.field or one.end <= two.start for one, two in pairwise(mentions))
-    return mentions
 
 
 def people(mentions: Iterable[Mention]) -> list[Found]:

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from topics.records import Mention
+from workers.article.acronyms import is_acronym, without_legal_form
 from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMES, Document, by_field, mention_of, relabelled, span, title_first
 from workers.article.forms import Form, Forms
-from workers.article.lexicon import CORPORATE, OFFICES, PARTICLES
+from workers.article.lexicon import OFFICES, SMALL
 from workers.article.overlay import laid_over
 from workers.article.words import Words
 
 _LONGEST = 12  # words of a name that is looked for elsewhere: what has more is a sentence
-_SMALL = PARTICLES | {"of", "the", "and", "for"}
 
 
 def agreed(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
@@ -33,9 +33,7 @@ def found_everywhere(
     tree = Forms(labels)
     fields = by_field(mentions)
     for field, words in document.fields.items():
-        given = [
-            mention_of(words, at, labels[tuple(words.words[i].folded for i in at)]) for at in tree.find(words, _stands)
-        ]
+        given = [mention_of(words, at, labels[words.form(at)]) for at in tree.find(words, _stands)]
         fields[field] = list(laid_over(fields.get(field, ()), given, _completes))
     return title_first(fields)
 
@@ -59,9 +57,7 @@ def _labels(document: Document, mentions: Iterable[Mention]) -> dict[Form, str]:
 def _companies(forms: Iterable[Form]) -> Iterator[Form]:
     """The names that end with "Inc." and the like, and the same without."""
     for form in forms:
-        short = form
-        while len(short) > 1 and short[-1] in CORPORATE:
-            short = short[:-1]
+        short = without_legal_form(form)
         if short != form:
             yield from (form, short)
 
@@ -81,9 +77,16 @@ def _completes(given: Mention, other: Mention) -> bool:
 def _stands(words: Words, at: range) -> bool:
     """Whether a name stands there on its own: each word with its capital, none beside it that may be of the name."""
     within = (words.words[i] for i in at)
-    if not all(word.capital or word.folded in _SMALL for word in within) or (len(at) == 1 and words.words[at[0]].loud):
+    if not all(word.capital or word.folded in SMALL for word in within) or (len(at) == 1 and _is_shouted(words, at[0])):
         return False
     return not (_goes_on(words, at.start - 1, at.start, OFFICES) or _goes_on(words, at.stop, at.stop, frozenset()))
+
+
+def _is_shouted(words: Words, i: int) -> bool:
+    """Whether a word's capitals are those of its line: a headline's, but not an acronym's in it."""
+    word = words.words[i]
+    beside = [other for other in (words.word(i - 1), words.word(i + 1)) if other is not None]
+    return word.loud and not (is_acronym(word.text) and not all(other.text.isupper() for other in beside))
 
 
 def _goes_on(words: Words, beside: int, gap: int, unless: frozenset[str]) -> bool:

@@ -1,15 +1,16 @@
 """People named in full once, found everywhere by their family's name, whatever the model took it for or missed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 
 from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMES, Document, by_field, mention_of, span, title_first
-from workers.article.forms import Forms
+from workers.article.forms import Form, Forms
 from workers.article.lexicon import (
     AFTER_NAMES,
     BEFORE_MONTHS,
+    BEFORE_PLACES,
     COMMON,
     HONORIFICS,
     KINDS,
@@ -33,22 +34,34 @@ def carried(document: Document, mentions: Sequence[Mention], people: People) -> 
     """The mentions, with everybody in `people` wherever the article names them, by full name or family's."""
     forms = Forms([*people.by_name, *people.by_family])
     stands = partial(_stands, forms, document)
+    wins = _wins(document, _places(document, mentions))
     fields = by_field(mentions)
     for field, words in document.fields.items():
         given = [mention_of(words, at, "PERSON") for at in forms.find(words, stands)]
-        fields[field] = list(laid_over(fields.get(field, ()), given, _wins(document)))
+        fields[field] = list(laid_over(fields.get(field, ()), given, wins))
     return title_first(fields)
 
 
-def _wins(document: Document) -> Callable[[Mention, Mention], bool]:
+def _wins(document: Document, places: Set[Form]) -> Callable[[Mention, Mention], bool]:
     def wins(given: Mention, other: Mention) -> bool:
         if other.label not in _REPLACED or other.start < given.start or given.end < other.end:
             return False
-        if span(given) != span(other):
+        if span(given) != span(other) or span(other) not in document.known:
             return True
-        return other.label != "PERSON" and span(other) not in document.known
+        return other.label == "GPE" and document.form(other) not in places
 
     return wins
+
+
+def _places(document: Document, mentions: Iterable[Mention]) -> frozenset[Form]:
+    """The names that stand after "in" and the like somewhere: there a known place is one, whoever else has its name."""
+    places = (mention for mention in mentions if mention.label == "GPE")
+    return frozenset(document.form(mention) for mention in places if _is_after_in(*document.words(mention)))
+
+
+def _is_after_in(words: Words, at: range) -> bool:
+    before = words.word(at.start - 1) if at else None
+    return before is not None and before.folded in BEFORE_PLACES and words.gap(at.start) == " "
 
 
 def _stands(forms: Forms, document: Document, words: Words, at: range) -> bool:

@@ -39,15 +39,22 @@ class Document:
     def form(self, mention: Mention) -> tuple[str, ...]:
         """A mention's words, folded: what two mentions of one name have in common."""
         words, at = self.words(mention)
-        return tuple(words.words[i].folded for i in at)
+        return words.form(at)
 
-    def lookup(self, mention: Mention) -> tuple[str, str | None]:
-        """The gazetteer's name and id of a mention, else its own text."""
+    def listed(self, mention: Mention) -> tuple[str, str | None] | None:
+        """The gazetteer's name and id of a mention; None for one that it does not know."""
         own = " ".join(mention.text.split())
         if mention.name not in (own, "") or mention.entity_id is not None:
             return mention.name, mention.entity_id
-        listed = None if self.gazetteer is None else self.gazetteer.lookup(own, mention.label)
-        return listed or (own, None)
+        return None if self.gazetteer is None else self.gazetteer.lookup(own, mention.label)
+
+    def listed_as(self, name: str, label: str) -> tuple[str, str | None]:
+        """A well-known name as the gazetteer has it, with its id; the name alone where it has not."""
+        return (None if self.gazetteer is None else self.gazetteer.lookup(name, label)) or (name, None)
+
+    def lookup(self, mention: Mention) -> tuple[str, str | None]:
+        """The gazetteer's name and id of a mention, else its own text."""
+        return self.listed(mention) or (" ".join(mention.text.split()), None)
 
 
 def span(mention: Mention) -> Span:

@@ -32,6 +32,8 @@ PARTICLES = _words(
     "al el ul bin bint ibn ben abu von van der den de del della di da do dos das du la le los las ter ten zu af av st"
 )
 """Small words of a family's name: "von der Leyen", "al-Assad", "da Silva"."""
+SMALL = PARTICLES | {"of", "the", "and", "for", "in", "on"}
+"""Words within a name that may be without a capital."""
 DROPPED = _words("al el ul")
 """Of these, those that the family's name is often without."""
 
@@ -59,13 +61,18 @@ CORPORATE = _words(
 )
 """What ends a company's full name, and its short one is without."""
 
-ORGANISATIONS = CORPORATE | _words(
-    "airlines airways association authority bank bancorp bureau capital club coalition commission committee council"
-    " department energy enterprises entertainment exchange federation foundation fund hospital industries institute"
-    " insurance international investments journal laboratories labs league ministry motor motors network news newspaper"
-    " organization organisation parliament partners party pharmaceuticals post press resources school securities"
-    " senate services society solutions stores studios systems technologies technology times trust union"
-    " university ventures"
+BUSINESS = CORPORATE | _words(
+    "airlines airways bancorp bank capital enterprises entertainment exchange industries insurance international"
+    " investments laboratories labs motor motors network partners pharmaceuticals re resources securities services"
+    " solutions stores studios systems technologies technology ventures"
+)
+"""What ends the name of a business, which is as often called without it."""
+ORGANISATIONS = BUSINESS | _words(
+    "academy administration agency alliance army assembly association authority brigade brotherhood bureau club"
+    " coalition commission committee community confederation conference congress consortium cooperation corps council"
+    " department energy federation forces foundation front fund guard hospital initiative institute journal league"
+    " ministry movement navy news newspaper office organization organisation parliament party police post press"
+    " registry school senate service society survey times trust union university workers"
 )
 PLACES = _words(
     "airport arena avenue base bay beach boulevard bridge building center centre college county court district hall"
@@ -114,3 +121,4 @@ MONTHS = _words("january february march april may june july august september oct
 BEFORE_MONTHS = _words(
     "in on of since until till by from last next this early late mid every each before after during through and to"
 )
+BEFORE_PLACES = _words("in at near from across throughout inside outside around through via towards of")

@@ -8,8 +8,10 @@ from workers.article.agreed import agreed
 from workers.article.carried import carried
 from workers.article.document import Document, named, title_first
 from workers.article.gazetteer import LEADING, TRAILING, Gazetteer, bare
+from workers.article.governments import government
 from workers.article.lexicon import OFFICES
 from workers.article.mended import mended
+from workers.article.organisations import Name, Organisations, with_acronyms
 from workers.article.people import People, Person, titles_before
 
 
@@ -24,7 +26,8 @@ def understood(
     document = Document.of(texts, combine((), known), gazetteer)
     mentions = agreed(document, combine(tuple(mended(document, model)), known))
     people = People.of(document, mentions)
-    return canonicalise(document, carried(document, mentions, people), people)
+    mentions, acronyms = with_acronyms(document, carried(document, mentions, people))
+    return canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))
 
 
 def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Mention, ...]:
@@ -68,27 +71,35 @@ def _trimmed(mention: Mention) -> Mention:
     )
 
 
-def canonicalise(document: Document, mentions: Sequence[Mention], people: People) -> tuple[Mention, ...]:
+def canonicalise(
+    document: Document, mentions: Sequence[Mention], people: People, organisations: Organisations
+) -> tuple[Mention, ...]:
     """The same mentions with canonical names: the gazetteer's, else the fullest in the article.
 
     A short form that may mean two people of the article keeps its own text as its name, and has no id.
     """
-    return tuple(_canonical(document, mention, people) for mention in mentions)
+    return tuple(named(mention, *_name(document, mention, people, organisations)) for mention in mentions)
 
 
-def _canonical(document: Document, mention: Mention, people: People) -> Mention:
+def _name(document: Document, mention: Mention, people: People, organisations: Organisations) -> Name:
+    if mention.label == "PERSON":
+        return _person(document, mention, people)
+    if mention.label == "ORG" and (name := organisations.by_form.get(document.form(mention))):
+        return name
+    country = government(document, mention)
+    return document.lookup(mention) if country is None else document.listed_as(country, "GPE")
+
+
+def _person(document: Document, mention: Mention, people: People) -> Name:
     name, entity_id = document.lookup(mention)
-    if mention.label != "PERSON":
-        return named(mention, name, entity_id)
-    form = document.form(mention)
     words, at = document.words(mention)
     titles = titles_before(words, at.start) if at else frozenset()
-    person = people.whom(form, titles)
+    person = people.whom(words.form(at), titles)
     if person is not None and not _another(person, name, titles):
-        return named(mention, person.name, person.entity_id)
-    if person is None and people.several(form):
-        return named(mention, " ".join(mention.text.split()), None)
-    return named(mention, name, entity_id)
+        return person.name, person.entity_id
+    if person is None and people.several(words.form(at)):
+        return " ".join(mention.text.split()), None
+    return name, entity_id
 
 
 def _another(person: Person, name: str, titles: frozenset[str]) -> bool:

@@ -55,6 +55,10 @@ class Words:
     def word(self, index: int) -> Word | None:
         return self.words[index] if 0 <= index < len(self.words) else None
 
+    def form(self, at: range) -> tuple[str, ...]:
+        """Words as they are compared: folded."""
+        return tuple(word.folded for word in self.words[at.start : at.stop])
+
     def gap(self, index: int) -> str:
         """What is between a word and the one before it; a line's end where there is none."""
         if not 0 < index < len(self.words):
