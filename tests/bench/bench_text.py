@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tests.bench.text.row import Row
 
-MEASURES: tuple[str, ...] = ("names", "boilerplate", "extraction")
+MEASURES: tuple[str, ...] = ("names", "entities", "boilerplate", "extraction")
 
 
 def main() -> None:
