@@ -61,9 +61,14 @@ def found(name: str, model: Recogniser, gazetteer: Gazetteer) -> dict[str, dict[
     texts, gold = [text for text, _ in read], [annotated for _, annotated in read]
     alone = model.mentions([("text", text) for text in texts])
     known = [gazetteer.mentions("text", text, "en") for text in texts]
-    pairs = list(zip(alone, known, strict=True))
-    everything = [understood({"text": text}, *pair, gazetteer) for text, pair in zip(texts, pairs, strict=True)]
-    ways = {"model": alone, "gazetteer": known, "both": [combine(*pair) for pair in pairs], "all": everything}
+    both = [combine(*pair) for pair in zip(alone, known, strict=True)]
+    everything = [
+        understood({"text": text}, by_model, by_gazetteer, gazetteer)
+        for text, by_model, by_gazetteer in zip(texts, alone, known, strict=True)
+    ]
+    ways: dict[str, Sequence[Sequence[Mention]]] = {
+        "model": alone, "gazetteer": known, "both": both, "all": everything,
+    }  # fmt: skip
     return {way: score([spans(m) for m in mentions], gold) for way, mentions in ways.items()}
 
 
