@@ -14,14 +14,17 @@ from topics.records import Mention
 class Counts(NamedTuple):
     """Of mentions: in the gold standard; found; found where the gold has one; and of those, with the right name.
 
-    `joined` and `joined_right` are of those whose name is not their own text: a surname, an acronym, another spelling.
-    `exact` have the right class, too.
+    `told` and `told_right` are of those found that are said to be somebody: by a name that is not their own text, or by
+    an id. `joined` and `joined_right` are of the gold's whose name is not their own text: a surname, an acronym,
+    another spelling. `exact` have the right class, too.
     """
 
     gold: int = 0
     found: int = 0
     met: int = 0
     right: int = 0
+    told: int = 0
+    told_right: int = 0
     joined: int = 0
     joined_right: int = 0
     exact: int = 0
@@ -30,6 +33,11 @@ class Counts(NamedTuple):
     def precision(self) -> float:
         """Of the mentions found where the gold has one, how many have the right name."""
         return self.right / (self.met or 1)
+
+    @property
+    def precision_told(self) -> float:
+        """Of those that are given a name other than their text, or an id, how many have the right one."""
+        return self.told_right / (self.told or 1)
 
     @property
     def recall(self) -> float:
@@ -60,6 +68,8 @@ def count(found: Iterable[Mention], article: Annotated) -> Counts:
         found=len(counted),
         met=len(met),
         right=len(right),
+        told=sum(_is_told(mention) for mention, _ in met),
+        told_right=sum(_is_told(mention) for mention, _ in right),
         joined=sum(_is_joined(named) for named in scored),
         joined_right=sum(_is_joined(named) for _, named in right),
         exact=sum(CLASSES[mention.label] == CLASSES[named.label] for mention, named in right),
@@ -80,6 +90,10 @@ def _place(span: Mention | Named) -> tuple[str, int, int]:
 
 def _touches(mention: Mention, others: Iterable[Named]) -> bool:
     return any(o.field == mention.field and o.start < mention.end and mention.start < o.end for o in others)
+
+
+def _is_told(mention: Mention) -> bool:
+    return mention.entity_id is not None or mention.name != " ".join(mention.text.split())
 
 
 def _is_joined(named: Named) -> bool:

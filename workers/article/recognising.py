@@ -10,6 +10,7 @@ from workers.article.entities import Recogniser
 from workers.article.gazetteer import Gazetteer
 from workers.article.options import Options
 from workers.article.paragraphs import MAX_CHARACTERS, Cache
+from workers.article.values import finding
 from workers.article.values.values import valued
 from workers.article.work import Work
 
@@ -61,5 +62,6 @@ class Recognition:
         """What the gazetteer knows beside them, canonical names, and values."""
         texts = {"title": work.title, "text": work.text[:MAX_CHARACTERS]}
         known = [mention for field in texts.items() for mention in self._gazetteer.mentions(*field, work.language)]
-        named = names.understood(texts, work.mentions, known, self._gazetteer)
+        model = [*work.mentions, *finding.found(texts, language=work.language)]
+        named = names.understood(texts, model, known, self._gazetteer)
         work.mentions = valued(named, texts, language=work.language, published_at=work.article.published_at)

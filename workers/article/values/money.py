@@ -9,7 +9,7 @@ United States and names no other country whose currency is written so; bare "rup
 import re
 from decimal import Decimal
 
-from workers.article.values.numerals import leading, plain, unhedged
+from workers.article.values.numerals import leading, one_of, plain, unhedged
 
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₴": "UAH", "₦": "NGN", "₱": "PHP"}
 _SIGNS |= {"฿": "THB", "₫": "VND", "₪": "ILS", "₸": "KZT", "₾": "GEL", "₵": "GHS", "৳": "BDT", "$": "$"}
@@ -79,16 +79,18 @@ _OWNED = {
 }
 
 
-def _one_of(words: dict[str, str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
+SIGN = one_of(_SIGNS)
+"""What stands before an amount, for a pattern."""
+UNIT = one_of(_UNITS | _OWNED)
+"""What stands behind it."""
 
 # Codes want their capitals: "TRY" is money, "try" is not.
-_SIGN = re.compile(rf"({_one_of(_SIGNS)})\s?")
-_SIGN_BEFORE = re.compile(rf"(?<![\w$])({_one_of(_SIGNS)})\s?$")
+_SIGN = re.compile(rf"({SIGN})\s?")
+_SIGN_BEFORE = re.compile(rf"(?<![\w$])({SIGN})\s?$")
 _UNIT_WITHIN = 30
-_UNIT = re.compile(rf"[\s-]*(?:({_one_of(_SIGNS)})|((?i:{_one_of(_UNITS | _OWNED)})))(?![\w$])")
+_UNIT = re.compile(rf"[\s-]*(?:({SIGN})|((?i:{UNIT})))(?![\w$])")
 _EACH = re.compile(r"(?:[\s-]*(?:an?|per|each|/)\s?\w+(?: \w+)?)?\s*[.,]?", re.IGNORECASE)
+_RANGE = re.compile(rf"\s?(?:-|–|to|or)\s?(?:{SIGN})?\s?\d")
 _PERCENT = re.compile(r"[\s-]*(?:%|％|per ?cent|percent|pct|pc)\.?", re.IGNORECASE)
 
 
@@ -98,6 +100,8 @@ def money_value(text: str, *, dollars: bool, before: str = "", after: str = "") 
     `dollars`: a bare "$" is the US dollar. `before` and `after` are the text around it: models tend to leave the sign
     or the unit outside.
     """
+    if _RANGE.match(after):
+        return None
     text = unhedged(text)
     sign = _SIGN.match(text) or _SIGN_BEFORE.search(before[-6:])
     if sign is None:

@@ -1,6 +1,7 @@
 """Numbers as English news writes them: digits, words, scales, fractions. Short scale: a billion is 10⁹."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 _DIGITS = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d{1,15})(?:\.\d{1,9})?(?![\d,.]*\d)", re.ASCII)
@@ -13,9 +14,9 @@ _HEDGE = re.compile(
     r"|an?(?= \d)|the|~|≈|>|<)\s*",
     re.IGNORECASE,
 )
-_SCALE = re.compile(
-    r"[\s-]*(hundred|thousand|million|billion|trillion|crore|lakh|mn|mln|mio|bn|bln|tn|trn)s?\b", re.IGNORECASE
-)
+SCALE = "hundred|thousand|million|billion|trillion|crore|lakh|mn|mln|mio|bn|bln|tn|trn"
+"""A scale's words, for a pattern."""
+_SCALE = re.compile(rf"[\s-]*({SCALE})s?\b", re.IGNORECASE)
 _LETTER = re.compile(r"\s?([kmb])\b(?!\.)", re.IGNORECASE)
 _WORD = re.compile(r"[\s-]*(?:and\s+(?!a half))?([a-z]+)", re.IGNORECASE)
 _HALF = re.compile(r"\s+and a half\b", re.IGNORECASE)
@@ -31,6 +32,11 @@ _NUMBERS |= {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 10**3, "lakh": 10**5, "million": 10**6, "crore": 10**7, "billion": 10**9}
 _SCALES |= {"trillion": 10**12, "mn": 10**6, "mln": 10**6, "mio": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12}
 _SCALES |= {"trn": 10**12, "k": 10**3, "m": 10**6, "b": 10**9}
+
+
+def one_of(words: Iterable[str]) -> str:
+    """A pattern for any of these, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def unhedged(text: str) -> str:

@@ -6,7 +6,7 @@ or of tea), "degrees" of no scale.
 
 import re
 
-from workers.article.values.numerals import leading, plain, unhedged
+from workers.article.values.numerals import leading, one_of, plain, unhedged
 
 _NAMES = {
     "t": "tonne|tonnes|metric ton|metric tons|metric tonnes|t",
@@ -60,9 +60,9 @@ _NAMES = {
 _UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split("|")}
 _RATES = {"day": "d", "hour": "h", "year": "a", "second": "s", "week": "wk", "month": "mo"}
 
-_UNIT = re.compile(
-    rf"[\s-]*({'|'.join(re.escape(name) for name in sorted(_UNITS, key=len, reverse=True))})(?![\w²³])", re.IGNORECASE
-)
+UNIT = one_of(name for name in _UNITS if name not in ("t", "g", "nm", "pound", "pounds"))
+"""Units that say by themselves that a quantity is meant, for a pattern: "5G" and "5 million pounds" may be none."""
+_UNIT = re.compile(rf"[\s-]*({one_of(_UNITS)})(?![\w²³])", re.IGNORECASE)
 _RATE = re.compile(
     r"\s*(?:\b(?:an?|per|each|every) |/ ?)(day|hour|year|second|week|month)\b|\s+(daily)\b", re.IGNORECASE
 )

@@ -14,7 +14,7 @@ from workers.article.values.quantities import quantity_value
 _LONGEST = 80
 """Characters: a value that is certain is said in fewer, and it bounds the work."""
 _AROUND = 200
-_ENGLISH = ("en", "und")
+ENGLISH = "en"
 _UNITED_STATES = "Q30"
 # Countries that write their own currency "$", by Wikidata id: Canada, Australia, New Zealand, Singapore, Hong Kong,
 # Mexico, Argentina, Chile, Colombia, Uruguay, Jamaica, Bahamas, Barbados, Trinidad and Tobago, Fiji, Namibia, Liberia.
@@ -46,7 +46,7 @@ def value_of(label: str, text: str, setting: Setting) -> str | None:
     text = " ".join(text[: _LONGEST + 1].split()).removeprefix("the ")
     if find is None or len(text) > _LONGEST:
         return None
-    if setting.language not in _ENGLISH:
+    if setting.language != ENGLISH:
         return numeric_date(text) if label == "DATE" else None
     return find(text, setting)
 
