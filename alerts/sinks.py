@@ -118,8 +118,7 @@ class Webhook:
         _one_of("format", options.format, ("json", "slack"))
         if not 0 < options.timeout <= 300:
             raise ConfigError(f"timeout: expected more than 0 and at most 300 seconds, got {options.timeout:g}")
-        url = _secret("url", options.url, options.url_env, options.url_file)
-        self._url, self._host = _checked_url(url)
+        self._url, self._host = _checked_url(options)
         self._slack = options.format == "slack"
         self._headers = _checked_headers(options)
         self._timeout = aiohttp.ClientTimeout(total=options.timeout, sock_connect=min(5.0, options.timeout))
@@ -242,14 +241,18 @@ def _secret(option: str, given: str | None, env: str | None, file: str | None) -
     return given or ""
 
 
-def _checked_url(url: str) -> tuple[str, str]:
+def _checked_url(options: WebhookOptions) -> tuple[str, str]:
+    url = _secret("url", options.url, options.url_env, options.url_file)
     try:
         parts = urlsplit(url)
         host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
     except ValueError:
         parts, host = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f]", url):
-        raise ConfigError("url: expected http://HOST/… or https://HOST/…")
+        named = (
+            f"_env: {options.url_env}" if options.url_env else f"_file: {options.url_file}" if options.url_file else ""
+        )
+        raise ConfigError(f"url{named}: expected http://HOST/… or https://HOST/…")
     return url, host
 
 

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from topics.catalog import TOPICS
 from topics.errors import ConfigError
-from workers import settings_errors
+from workers import secret_files, settings_errors
 from workers.article.language import normalise
 from workers.article.options import ENGLISH, NONE
 from workers.moments import EARLIEST, moment
@@ -193,7 +193,9 @@ def load(**flags: Any) -> Settings:
     if "WIREWATCH_CONFIG" in os.environ and not _config_file().is_file():
         raise ConfigError(f"{_config_file()}: expected a file of settings (TOML), and there is none")
     given = {name: value for name, value in flags.items() if value is not None}
-    secrets = os.environ.get("WIREWATCH_SECRETS_DIR")
+    secrets = os.environ.get(secret_files.VARIABLE) or None
+    if secrets:
+        secret_files.require(Path(secrets), prefix=PREFIX)
     try:
         return Settings(_secrets_dir=secrets, **given)  # type: ignore[call-arg]  # pydantic-settings takes it
     except tomllib.TOMLDecodeError as error:

@@ -1,9 +1,11 @@
 """Where settings come from, and which source wins."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.configmap import ConfigMap
 from topics.errors import ConfigError
 from workers.moments import moment
 from workers.settings import load
@@ -28,6 +30,38 @@ def test_a_flag_wins_over_the_environment_over_secrets_over_the_file(
     monkeypatch.setenv("WIREWATCH_PREFIX", "environment")
     found = load(brokers="flag:1")
     assert (found.brokers, found.prefix, found.group, found.model) == ("flag:1", "environment", "secret", "file")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lambda secrets: secrets.rmdir(), "secrets: expected a directory that we may read"),
+        (lambda secrets: (secrets.rmdir(), secrets.touch()), "secrets: expected a directory that we may read"),
+        (lambda secrets: (secrets / "wirewatch_group").symlink_to("gone"), "wirewatch_group: expected a file that we"),
+        (lambda secrets: (secrets / "WIREWATCH_GROUP").mkdir(), "WIREWATCH_GROUP: expected a file that we may read"),
+        (lambda secrets: (secrets / "wirewatch_group").write_bytes(b"\xff"), "wirewatch_group: expected text in UTF-8"),
+        (lambda secrets: (secrets / "wirewatch_group").write_bytes(b"g" * 70_000), "wirewatch_group: expected at most"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_named(
+    made: Callable[[Path], object], expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = folder / "secrets"
+    secrets.mkdir()
+    made(secrets)
+    monkeypatch.setenv("WIREWATCH_SECRETS_DIR", str(secrets))
+    with pytest.raises(ConfigError) as raised:
+        load()
+    assert f"WIREWATCH_SECRETS_DIR: {secrets}" in str(raised.value)
+    assert expected in str(raised.value)
+
+
+def test_secrets_that_kubernetes_mounts_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted = ConfigMap(folder / "secrets", {"wirewatch_group": "first", "other": "not ours"})
+    monkeypatch.setenv("WIREWATCH_SECRETS_DIR", str(mounted.folder))
+    assert load().group == "first"
+    mounted.update({"wirewatch_group": "second", "other": "not ours"})
+    assert load().group == "second"
 
 
 def test_parts_of_a_table_come_from_different_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -380,6 +380,7 @@ def test_slack_takes_any_digest_within_its_limits_and_without_mentions(title: st
         ("webhook", {"url": "http://a", "url_env": "A"}, "sink.url: expected exactly one of"),
         ("webhook", {"url": "ftp://a/b"}, "sink.url: expected http://HOST"),
         ("webhook", {"url": "http://"}, "sink.url: expected http://HOST"),
+        ("webhook", {"url_env": "PATH"}, "sink.url_env: PATH: expected http://HOST"),
         ("webhook", {"url": 7}, "sink.url: Expected `str"),
         ("webhook", {"url_env": "NO_SUCH_VARIABLE"}, "sink.url_env: the environment has no NO_SUCH_VARIABLE"),
         ("webhook", {"url_file": "/no/such/file"}, "sink.url_file: cannot read /no/such/file"),
