@@ -103,31 +103,73 @@ def test_the_schemas_of_custom_resources_do_refuse(render: Render) -> None:
     assert "triggers" in custom_problems([without])
 
 
-@pytest.mark.parametrize(
-    ("flag", "named"),
-    [
-        ("enrich.replica=3", "replica"),
-        ("enrich.replicas=many", "/enrich/replicas"),
-        ("kafka.brokers=kafka", "/kafka/brokers"),
-        ("enrich.kind=DaemonSet", "/enrich/kind"),
-        ("image.digest=latest", "/image/digest"),
-        ("secrets[0].variable=A,secrets[0].secret=b", "key"),
-        ("watchlists.trade\\.txt=x", "trade.txt"),
-        ("port=0", "/port"),
-    ],
-)
-def test_a_wrong_value_is_named(
-    flag: str, named: str, template: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+WRONG = {
+    # a key that there is not
+    "enrich.replica=3": "'/enrich': additional properties 'replica'",
+    "enrih.enabled=true": "'enrih'",
+    "kafka.broker=kafka:9092": "'/kafka': additional properties 'broker'",
+    "enrich.autoscaling.groups[0]=news": "'/enrich/autoscaling': additional properties 'groups'",
+    "enrich.resources.limits.memroy=2Gi": "'/enrich/resources/limits': additional properties 'memroy'",
+    "securityContext.readOnlyRootFilesystm=true": "'/securityContext': additional properties 'readOnlyRootFilesystm'",
+    "networkPolicy.egress[0].port=9092": "'/networkPolicy/egress/0': additional properties 'port'",
+    "alert.affinity.podAfinity=x": "'/alert/affinity': additional properties 'podAfinity'",
+    # a value that cannot be
+    "enrich.replicas=many": "/enrich/replicas",
+    "enrich.replicas=-1": "/enrich/replicas",
+    "enrich.enabled=yes": "/enrich/enabled",
+    "enrich.kind=DaemonSet": "/enrich/kind",
+    "enrich.resources.limits.memory=2GiB": "/enrich/resources/limits/memory",
+    "deliver.resources.requests.cpu=fast": "/deliver/resources/requests/cpu",
+    "alert.terminationGracePeriodSeconds=5": "/alert/terminationGracePeriodSeconds",
+    "enrich.autoscaling.cooldownPeriod=5": "/enrich/autoscaling/cooldownPeriod",
+    "enrich.autoscaling.lagThreshold=0": "/enrich/autoscaling/lagThreshold",
+    "enrich.nodeSelector.gpu=true": "/enrich/nodeSelector/gpu",
+    "enrich.env.WIREWATCH_PORT=9465": "/enrich/env/WIREWATCH_PORT",
+    "kafka.brokers=kafka": "/kafka/brokers",
+    "image.digest=latest": "/image/digest",
+    "image.pullPolicy=Sometimes": "/image/pullPolicy",
+    "port=0": "/port",
+    "podDisruptionBudget.maxUnavailable=lots": "/podDisruptionBudget/maxUnavailable",
+    "serviceMonitor.interval=often": "/serviceMonitor/interval",
+    "serviceMonitor.labels.release=1": "/serviceMonitor/labels/release",
+    "lag.enrichGroup=": "/lag/enrichGroup",
+    "existingWatchlists=Desk_Watchlists": "/existingWatchlists",
+    "watchlists.trade\\.txt=x": "'/watchlists': additional properties 'trade.txt'",
+    "secrets[0].variable=A,secrets[0].secret=b": "'/secrets/0': missing property 'key'",
+    "secrets[0].variable=A-B,secrets[0].secret=b,secrets[0].key=c": "/secrets/0/variable",
+    "mounts[0].name=tls,mounts[0].mountPath=/tls": "'/mounts/0': missing property 'secret'",
+    "mounts[0].name=tls,mounts[0].mountPath=tls,mounts[0].secret=tls": "/mounts/0/mountPath",
+    "mounts[0].name=tmp,mounts[0].mountPath=/t,mounts[0].secret=t": "/mounts/0/name",
+    # values that do not go together
+    "enrich.kind=StatefulSet,enrich.autoscaling.enabled=true": "expected kind Deployment with enrich.autoscaling",
+    "enrich.autoscaling.enabled=true,enrich.autoscaling.minReplicas=9": "enrich.autoscaling.minReplicas: expected at",
+    "deliver.enabled=true": "config: deliver.enabled: expected at least one [[deliver.route]]",
+    "deliver.enabled=true,deliver.autoscaling.enabled=true": "deliver.autoscaling.groups: expected",
+    "watchlists.a\\.yaml=x,existingWatchlists=desks": "existingWatchlists: watchlists are given, too",
+}
+
+
+@pytest.mark.parametrize("flag", WRONG)
+def test_a_wrong_value_is_named(flag: str, template: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = template("--set", flag)
     assert done.returncode != 0
-    assert named in done.stderr
+    assert WRONG[flag] in done.stderr
 
 
-def test_static_members_are_never_scaled_on_lag(template: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    done = template("--set", "enrich.kind=StatefulSet,enrich.autoscaling.enabled=true")
-    assert done.returncode != 0
-    assert "expected kind Deployment with enrich.autoscaling.enabled" in done.stderr
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "deliver.enabled=true,deliver.env.WIREWATCH_DELIVER__ROUTE=[]",
+        "deliver.enabled=true,secrets[0].variable=WIREWATCH_DELIVER__ROUTE,secrets[0].secret=a,secrets[0].key=b",
+        "enrich.resources.limits.cpu=1.5,enrich.resources.limits.ephemeral-storage=1e9",
+        "enrich.resources.limits.cpu=250m,enrich.resources.limits.example\\.com/gpu=1",
+        "podDisruptionBudget.maxUnavailable=50%",
+        "enrich.replicas=0",
+    ],
+)
+def test_a_right_value_is_taken(flag: str, template: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = template("--set", flag)
+    assert done.returncode == 0, done.stderr
 
 
 def pod_specs(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -158,12 +200,14 @@ def test_watchlists_are_a_folder_so_that_a_change_reaches_the_pod(render: Render
         assert "subPath" not in mount
 
 
-def test_secrets_are_references(render: Render) -> None:
+def test_secrets_are_references_without_which_no_pod_starts(render: Render) -> None:
     objects = render("-f", str(CHART.parent / "values" / "secured.yaml"))
     assert not of_kind(objects, "Secret")
     for spec in pod_specs(objects):
         found = next(entry for entry in spec["containers"][0]["env"] if entry["name"] == "CHAT_URL")
-        assert found["valueFrom"]["secretKeyRef"] == {"name": "wirewatch-chat", "key": "url"}
+        assert found["valueFrom"]["secretKeyRef"] == {"name": "wirewatch-chat", "key": "url", "optional": False}
+        (volume,) = [volume for volume in spec["volumes"] if "secret" in volume]
+        assert volume["secret"] == {"secretName": "wirewatch-kafka", "optional": False}
 
 
 def test_static_members_are_named_after_their_pods(render: Render) -> None:

@@ -33,12 +33,13 @@ def kubernetes_validate() -> Path:
 
 
 def python_of(name: str, *requirements: str) -> Path:
-    """The Python of an environment of its own that has these packages."""
+    """The Python of an environment of its own that has these packages, wherever the checkout was moved to."""
     venv = CACHE / f"venv-{name}"
-    if not (venv / ".installed").exists():
-        _run(sys.executable, "-m", "uv", "venv", "-q", "--clear", str(venv))
+    installed, wanted = venv / ".installed", "\n".join(requirements)
+    if not installed.exists() or installed.read_text() != wanted:
+        _run(sys.executable, "-m", "uv", "venv", "-q", "--clear", "--relocatable", str(venv))
         _run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(venv), *requirements)
-        (venv / ".installed").touch()
+        installed.write_text(wanted)
     return venv / "bin" / "python"
 
 

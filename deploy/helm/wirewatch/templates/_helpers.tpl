@@ -51,7 +51,7 @@ app.kubernetes.io/component: {{ .worker }}
 {{- end }}
 {{- range .root.Values.secrets }}
 - name: {{ .variable }}
-  valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}
+  valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}, optional: false}}
 {{- end }}
 {{- end }}
 
