@@ -28,21 +28,29 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
 def cleaned(text: str, divide: Divide) -> Cleaned:
     """The text without what `divide` takes out of its paragraphs.
 
-    A paragraph ends at an empty line, or, in a text that has none, at the end of a line. A text that is nothing but
+    A text that is nothing but
     furniture stays as it came: it is likelier that a pattern is wrong than that an article is empty.
     """
-    separator = "\n\n" if "\n\n" in text else "\n"
     left: list[str] = []
     removed: list[str] = []
-    for paragraph in text.split(separator):
+    for paragraph in paragraphs(text):
         stays, goes = divide(paragraph)
         if stays or not goes:
             left.append(stays)
         removed += goes
     if not removed:
         return Cleaned(text=text)
-    rest = separator.join(left).strip()
+    rest = _separator(text).join(left).strip()
     if not rest:
         return Cleaned(text=text, kept=True)
     noted = tuple(p if len(p) <= NOTED_LENGTH else p[: NOTED_LENGTH - 1] + "…" for p in removed[:NOTED])
     return Cleaned(text=rest, removed=noted, count=len(removed))
+
+
+def paragraphs(text: str) -> list[str]:
+    """A paragraph ends at an empty line, or, in a text that has none, at the end of a line."""
+    return text.split(_separator(text))
+
+
+def _separator(text: str) -> str:
+    return "\n\n" if "\n\n" in text else "\n"

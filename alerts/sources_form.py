@@ -30,6 +30,11 @@ def pattern_options() -> Any:
     return options
 
 
+def is_host(text: str) -> bool:
+    """Whether it is a host's name, in lower case, such as wire.example."""
+    return _HOST.fullmatch(ascii_host(text)) is not None
+
+
 class SourcesForm(Form):
     """Reads the nodes of one list of sources."""
 
@@ -85,7 +90,7 @@ class SourcesForm(Form):
     def host(self, node: Node, path: str) -> str:
         before = len(self.problems)
         value = self.text(node, path).lower().rstrip(".").removeprefix("www.")
-        if len(self.problems) == before and not _HOST.fullmatch(ascii_host(value)):
+        if len(self.problems) == before and not is_host(value):
             self.wrong(node, path, "a host, such as wire.example: no scheme, no path, no *")
         return ascii_host(value)
 

@@ -5,8 +5,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import islice
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import IO
 
 from alerts import bundle
@@ -50,7 +49,9 @@ async def annotated(settings: Settings, values: Iterable[bytes], *, name: str) -
         yield pair
 
 
-async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterator[tuple[Record, Result]]:
+async def enriched(
+    settings: Settings, records: Iterable[Record] | AsyncIterable[Record]
+) -> AsyncIterator[tuple[Record, Result]]:
     """Each record, with its schema where it has one, and what became of it, in order and in bounded memory.
 
     Raises CommandFailed where a schema registry does not answer.
@@ -74,10 +75,10 @@ async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterat
             await pool.start(bundle.encode(watchlists, sources, names), revision)
         except PoolBroken as error:
             raise not_started(str(error)) from None
-        left = iter(records)
+        left = _one_by_one(records)
         ahead: deque[asyncio.Task[list[tuple[Record, Result]]]] = deque()
         while True:
-            batch = list(islice(left, settings.enrich.batch))
+            batch = await _taken(left, settings.enrich.batch)
             if batch:
                 ahead.append(asyncio.create_task(submit(batch)))
             if not ahead:
@@ -88,6 +89,23 @@ async def enriched(settings: Settings, records: Iterable[Record]) -> AsyncIterat
     finally:
         pool.close()
         await registries.close()
+
+
+async def _one_by_one(records: Iterable[Record] | AsyncIterable[Record]) -> AsyncIterator[Record]:
+    if isinstance(records, AsyncIterable):
+        async for record in records:
+            yield record
+    else:
+        for record in records:
+            yield record
+
+
+async def _taken(left: AsyncIterator[Record], number: int) -> list[Record]:
+    """The next `number` of them, or as many as are left."""
+    taken: list[Record] = []
+    while len(taken) < number and (record := await anext(left, None)) is not None:
+        taken.append(record)
+    return taken
 
 
 async def _prepared(registries: Registries, batch: list[Record], patience: float) -> Sequence[Record]:

@@ -43,8 +43,8 @@ async def records(
                 return
 
 
-async def last(settings: Settings, topic: str, number: int) -> list[Any]:
-    """About the last `number` records of a topic, from all of its partitions, the oldest first.
+async def newest(settings: Settings, topic: str, number: int) -> AsyncIterator[Any]:
+    """About the last `number` records of a topic, from all of its partitions, in the order of each.
 
     Fewer where offsets hold no records (compaction, transactions). Raises what `records` raises.
     """
@@ -58,8 +58,14 @@ async def last(settings: Settings, topic: str, number: int) -> list[Any]:
             ends = await consumer.end_offsets(partitions)
             for tp, start in starting_places(starts, ends, number).items():
                 consumer.seek(tp, start)
-        found = [message async for message in _fetched(consumer, ends, patience)]
-        return sorted(found, key=lambda message: (message.timestamp, message.partition, message.offset))
+        async for message in _fetched(consumer, ends, patience):
+            yield message
+
+
+async def last(settings: Settings, topic: str, number: int) -> list[Any]:
+    """What `newest` reads, the oldest first."""
+    found = [message async for message in newest(settings, topic, number)]
+    return sorted(found, key=lambda message: (message.timestamp, message.partition, message.offset))
 
 
 def starting_places(
