@@ -89,7 +89,7 @@ _SIGN = re.compile(rf"({SIGN})\s?")
 _SIGN_BEFORE = re.compile(rf"(?<![\w$])({SIGN})\s?$")
 _UNIT_WITHIN = 30
 _UNIT = re.compile(rf"[\s-]*(?:({SIGN})|((?i:{UNIT})))(?![\w$])")
-_EACH = re.compile(r"(?:[\s-]*(?:an?|per|each|/)\s?\w+(?: \w+)?)?\s*[.,]?", re.IGNORECASE)
+_EACH = re.compile(r"(?:[\s-]*(?:an?|per|each|/)[\s-]?\w+(?: \w+)?)?\s*[.,]?", re.IGNORECASE)
 _RANGE = re.compile(rf"\s?(?:-|–|to|or)\s?(?:{SIGN})?\s?\d")
 _PERCENT = re.compile(r"[\s-]*(?:%|％|per ?cent|percent|pct|pc)\.?", re.IGNORECASE)
 

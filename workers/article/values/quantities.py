@@ -44,10 +44,10 @@ _NAMES = {
     "kW": "kilowatt|kilowatts|kw",
     "MW": "megawatt|megawatts|mw",
     "GW": "gigawatt|gigawatts|gw",
-    "kWh": "kilowatt-hour|kilowatt-hours|kilowatt hour|kilowatt hours|kwh",
-    "MWh": "megawatt-hour|megawatt-hours|megawatt hour|megawatt hours|mwh",
-    "GWh": "gigawatt-hour|gigawatt-hours|gigawatt hour|gigawatt hours|gwh",
-    "TWh": "terawatt-hour|terawatt-hours|terawatt hour|terawatt hours|twh",
+    "kWh": "kilowatt hour|kilowatt hours|kwh",
+    "MWh": "megawatt hour|megawatt hours|mwh",
+    "GWh": "gigawatt hour|gigawatt hours|gwh",
+    "TWh": "terawatt hour|terawatt hours|twh",
     "Cel": "degrees celsius|degree celsius|°c|degrees c",
     "[degF]": "degrees fahrenheit|degree fahrenheit|°f|degrees f",
     "km/h": "km/h|kph|kmh",
@@ -60,15 +60,15 @@ _NAMES = {
 _UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split("|")}
 _RATES = {"day": "d", "hour": "h", "year": "a", "second": "s", "week": "wk", "month": "mo"}
 
-UNIT = one_of(name for name in _UNITS if name not in ("t", "g", "nm", "pound", "pounds"))
+UNIT = one_of(name for name in _UNITS if name not in ("t", "g", "nm", "pound", "pounds")).replace(r"\ ", "[ -]")
 """Units that say by themselves that a quantity is meant, for a pattern: "5G" and "5 million pounds" may be none."""
-_UNIT = re.compile(rf"[\s-]*({one_of(_UNITS)})(?![\w²³])", re.IGNORECASE)
+_UNIT = re.compile(rf"[\s-]*({one_of(_UNITS)})(?![\w²³])".replace(r"\ ", "[ -]"), re.IGNORECASE)
 _RATE = re.compile(
     r"\s*(?:\b(?:an?|per|each|every) |/ ?)(day|hour|year|second|week|month)\b|\s+(daily)\b", re.IGNORECASE
 )
 _REST = re.compile(
     r"(?:[\s-]*(?:long|wide|deep|high|tall|thick|away|off|north|south|east|west)"
-    r"| in (?:length|width|depth|height)| of [a-z]+(?: [a-z]+)?)?[.,]?",
+    r"| in (?:length|width|depth|height)| of \w+(?: [\w-]+){0,3})?[.,]?",
     re.IGNORECASE,
 )
 _MILLIONS = re.compile(r"(?<=[\d ])m(?= [a-z])")
@@ -87,4 +87,4 @@ def quantity_value(text: str, *, after: str = "") -> str | None:
     rate = _RATE.match(rest or after)
     rest = rest[rate.end() :] if rate and rest else rest
     per = f"/{_RATES[(rate[1] or 'day').lower()]}" if rate else ""
-    return f"{plain(found[0])} {_UNITS[unit[1].lower()]}{per}" if _REST.fullmatch(rest) else None
+    return f"{plain(found[0])} {_UNITS[unit[1].lower().replace('-', ' ')]}{per}" if _REST.fullmatch(rest) else None
