@@ -23,6 +23,7 @@ from workers.commands.options import (
     EXIT_PROBLEMS,
     Brokers,
     Config,
+    Entities,
     GazetteerFile,
     Group,
     LogFormat,
@@ -124,6 +125,7 @@ def enrich(
     sources: SourcesFile = None,
     gazetteer: GazetteerFile = None,
     model: Model = None,
+    entities: Entities = None,
     processes: Processes = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", metavar="TOPIC", help="A topic of raw articles; repeatable.")
@@ -152,7 +154,7 @@ def enrich(
         input=[{"topics": [topic]} for topic in inputs or ()],
         start=start,
         **logging(log_level, log_format),
-        enrich=section(processes=processes),
+        enrich=section(processes=processes, entities=entities),
     )
 
     async def worker(chosen: "Settings", metrics: Any, stopping: asyncio.Event) -> None:

@@ -55,6 +55,7 @@ def options(settings: Settings) -> Options:
         model=settings.model,
         models=settings.models,
         paragraph_cache=enrich.paragraph_cache,
+        entities=enrich.entities,
         languages=enrich.languages,
         sources=enrich.sources,
         exclude_sources=enrich.exclude_sources,

@@ -66,8 +66,9 @@ class Brake(Section):
 class Enrich(Section):
     """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow.
 
-    Without `watchlists_topic`, watchlists come from files alone. `paragraph_cache` is how many paragraphs a process
-    remembers the entities of, 0 for none; 200 to 300 bytes each.
+    Without `watchlists_topic`, watchlists come from files alone. `entities` is "on-hit" where models are to look only at
+    articles that may meet a rule. `paragraph_cache` is how many paragraphs a process remembers the entities of, 0 for
+    none; 200 to 300 bytes each.
     """
 
     processes: int = Field(default=0, ge=0)
@@ -83,6 +84,7 @@ class Enrich(Section):
     max_output_bytes: int = Field(default=1_000_000, ge=10_000)
     max_alert_age: float = Field(default=6 * 3600.0, gt=0)
     watchlists_topic: bool = True
+    entities: Literal["always", "on-hit"] = "always"
     on_null: str = Field(default="dead-letter", pattern="^(ignore|dead-letter)$")
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

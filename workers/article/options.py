@@ -9,19 +9,22 @@ from topics.inputs.form import Form
 ENGLISH = "en"
 NONE = "none"
 """The model's name that means: no model, the gazetteer and the watchlists only."""
+ON_HIT = "on-hit"
+"""The model looks only at articles that may meet a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the settings say of the step. Empty `languages` or `sources`: all of them.
 
-    `model` is for English, `models` for other languages, by code. `paragraph_cache` is the paragraphs that are
-    remembered (0: none). `inputs` are how the topics' records are read: a topic's is the first that claims it.
-    `event_source` is the outputs' `ce_source`.
+    `model` is for English, `models` for other languages, by code; `entities` is "always" or `ON_HIT`. `paragraph_cache`
+    is the paragraphs that are remembered (0: none). `inputs` are how the topics' records are read: a topic's is the
+    first that claims it. `event_source` is the outputs' `ce_source`.
     """
 
     model: str = NONE
     models: Mapping[str, str] = field(default_factory=dict)
+    entities: str = "always"
     paragraph_cache: int = 50_000
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

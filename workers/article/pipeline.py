@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from alerts import bundle
 from alerts.matcher import Matcher
+from alerts.prospects import Prospects
 from alerts.sources import Sources
 from topics.errors import InvalidRecord
 from topics.identity import article_id_of, revision_of
 from topics.records import Origin, RawArticle
 from workers.article.language import UNKNOWN
-from workers.article.options import Options
+from workers.article.options import ON_HIT, Options
 from workers.article.outputs import Understood, enriched_results
 from workers.article.reading import Reading
 from workers.article.recognising import Recognition
@@ -34,6 +35,7 @@ class Pipeline:
         self._reading = Reading(options, clock=clock)
         self._recognition = Recognition(options, clock=clock)
         self._matcher = Matcher(())
+        self._prospects: Prospects | None = None
         self._watchlists: dict[str, str] = {}
 
     def use_watchlists(self, data: bytes) -> None:
@@ -43,10 +45,13 @@ class Pipeline:
         self._watchlists = {watchlist.id: watchlist.version for watchlist in held.watchlists}
         self._reading.sources = Sources(held.sources)
         self._recognition.know(held.names)
+        if self._options.entities == ON_HIT:
+            self._prospects = Prospects(held.watchlists, spellings=self._recognition.spellings)
 
     def __call__(self, records: Sequence[Record]) -> list[Result]:
         works = [self._reading.read(record) for record in records]
-        self._recognition.recognise([work for work in works if work.result is None])
+        left = [work for work in works if work.result is None]
+        self._recognition.recognise(left, by_model=self._worth_the_model(left))
         return [_attributed(work, work.result or self._finish(work)) for work in works]
 
     def article(self, record: Record) -> RawArticle | None:
@@ -55,12 +60,22 @@ class Pipeline:
         self._reading.decode(work)
         return None if work.article is NO_ARTICLE else work.article
 
+    def _worth_the_model(self, works: Sequence[Work]) -> Sequence[Work]:
+        """All of them, or those that may meet a rule, where the model is for these alone."""
+        prospects = self._prospects
+        if prospects is None:
+            return works
+        return [
+            work
+            for work in works
+            if prospects.may_meet(title=work.title, text=work.text, source=work.names, language=_language(work))
+        ]
+
     def _finish(self, work: Work) -> Result:
         started = self._clock()
         article = work.article
-        language = None if work.language == UNKNOWN else work.language
         work.matches = self._matcher.match(
-            title=work.title, text=work.text, source=work.names, language=language, mentions=work.mentions
+            title=work.title, text=work.text, source=work.names, language=_language(work), mentions=work.mentions
         )
         work.stages["match"] = self._clock() - started
         started = self._clock()
@@ -107,6 +122,10 @@ class Pipeline:
             headers=tuple(header for header in record.headers if header[0] in TRACE),
             event_source=self._options.event_source,
         )
+
+
+def _language(work: Work) -> str | None:
+    return None if work.language == UNKNOWN else work.language
 
 
 def _attributed(work: Work, result: Result) -> Result:

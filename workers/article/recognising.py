@@ -33,15 +33,19 @@ class Recognition:
         if version(own) != version(self._own):
             self._own, self._gazetteer = own, Gazetteer.load(own)
 
-    def recognise(self, works: Sequence[Work]) -> None:
-        """Entities of all articles at once: the model is quicker in batches."""
+    def spellings(self, entity_id: str) -> tuple[str, ...]:
+        """All forms by which an entity is recognised, with the user's own; none where it is not known."""
+        return self._gazetteer.spellings(entity_id)
+
+    def recognise(self, works: Sequence[Work], *, by_model: Sequence[Work]) -> None:
+        """Entities of all articles at once: the model is quicker in batches. It looks at those `by_model`."""
         started = self._clock()
         for work in works:
             if len(work.text) > MAX_CHARACTERS:
                 reason = f"entities of the first {MAX_CHARACTERS} characters only"
                 work.warnings.append(Warn(field="entities", reason=reason))
         by_language = defaultdict(list)
-        for work in works:
+        for work in by_model:
             by_language[work.language].append(work)
         for language in by_language.keys() & self._recognisers.keys():
             self._by_model(self._recognisers[language], by_language[language])

@@ -10,6 +10,7 @@ import typer
 from workers.commands.options import (
     Brokers,
     Config,
+    Entities,
     GazetteerFile,
     Json,
     Model,
@@ -42,6 +43,7 @@ def annotate_command(
     sources: SourcesFile = None,
     gazetteer: GazetteerFile = None,
     model: Model = None,
+    entities: Entities = None,
     config: Config = None,
     processes: Processes = None,
     text: Plain = False,
@@ -78,7 +80,7 @@ def annotate_command(
         sources_file=sources,
         gazetteer_file=gazetteer,
         model=model,
-        enrich=section(processes=1 if text else processes),
+        enrich=section(processes=1 if text else processes, entities=entities),
     )
     if topic is not None:
         _sample(chosen, topic_name(chosen, topic), number, as_json=as_json)

@@ -44,6 +44,12 @@ GazetteerFile = Annotated[
     Path | None, typer.Option("--gazetteer", metavar="FILE", help="Names of your own (wirewatch gazetteer init).")
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME|PATH", help="English's spaCy pipeline, or none.")]
+Entities = Annotated[
+    str | None,
+    typer.Option(
+        "--entities", metavar="always|on-hit", help="The model looks at every article, or where a rule is met."
+    ),
+]
 Processes = Annotated[
     int | None, typer.Option("--processes", min=0, metavar="N", help="0: as many as the machine allows.")
 ]

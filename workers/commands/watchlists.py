@@ -90,7 +90,7 @@ def test(
     from workers import logs
     from workers.commands.articles import raw_values
 
-    chosen = load(config, watchlists=[watchlist], enrich=section(processes=processes))
+    chosen = load(config, watchlists=[watchlist], enrich=section(processes=processes, entities="on-hit"))
     if not asks_for_mentions(load_all([watchlist])):
         chosen = chosen.model_copy(update={"model": "none", "models": {}})
     logs.setup(format=chosen.log_format, level="warning")
