@@ -66,9 +66,9 @@ class Brake(Section):
 class Enrich(Section):
     """The enrich worker. `processes` of 0: as many as the cores and the memory that it may use allow.
 
-    Without `watchlists_topic`, watchlists come from files alone. `entities` is "on-hit" where models are to look only at
-    articles that may meet a rule. `paragraph_cache` is how many paragraphs a process remembers the entities of, 0 for
-    none; 200 to 300 bytes each.
+    Without `watchlists_topic`, watchlists come from files alone. `entities` is "on-hit" where models are to look at no
+    articles but those that may meet a rule. `paragraph_cache` is how many paragraphs a process remembers the entities
+    of, 0 for none; 200 to 300 bytes each.
     """
 
     processes: int = Field(default=0, ge=0)

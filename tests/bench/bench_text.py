@@ -5,6 +5,7 @@ in `tests/bench/text` with `rows()`.
 """
 
 import argparse
+import os
 from importlib import import_module
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from tests.bench.text.row import Row
 
-MEASURES: tuple[str, ...] = ("names", "entities", "boilerplate", "extraction")
+MEASURES: tuple[str, ...] = ("names", "entities", "boilerplate", "extraction", "on_hit")
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     unknown = sorted(set(wanted) - set(MEASURES))
     if unknown:
         parser.error(f"expected measures of {', '.join(MEASURES)}, found {', '.join(unknown)}")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: as in a pool process, one core each
     table = Table("figure", "target", "without", "with", "")
     for measure in wanted:
         for row in import_module(f"tests.bench.text.{measure}").rows():

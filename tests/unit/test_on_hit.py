@@ -87,6 +87,15 @@ def test_a_changed_watchlist_changes_where_the_model_looks(model: str) -> None:
     assert article(results(made, [{"body": "Apple fell."}])[0]).model == "en_fruit-1"
 
 
+@pytest.mark.parametrize(
+    "body", ["Beijing's stance is firm.", "They accused Moscow of it.", "TAIWAN WINS", "In the\nU.S."]
+)
+def test_an_entity_under_any_of_its_names_is_found(model: str, body: str) -> None:
+    made = [pipeline(model, entities, [NAMED]) for entities in ("always", ON_HIT)]
+    always, on_hit = (results(each, [{"body": body}])[0] for each in made)
+    assert always.first == on_hit.first != ()
+
+
 @pytest.mark.shared
 def test_the_same_articles_meet_the_same_rules_with_the_same_proof(shared_data: Path) -> None:
     with gzip.open(shared_data / "articles" / "gmb_news.jsonl.gz") as lines:

@@ -28,3 +28,8 @@ CAPITALS: dict[tuple[str, ...], str] = {
     tuple(capital.lower().split()): country
     for capital, country in (pair.strip().split("=") for pair in _COUNTRIES.split(";"))
 }
+
+
+def capitals_of(country: str) -> tuple[str, ...]:
+    """The capitals of a country, folded; none where it is not known by this name."""
+    return tuple(" ".join(capital) for capital, name in CAPITALS.items() if name == country)

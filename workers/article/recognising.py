@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from alerts.gazetteer import Entry, version
 from topics.records import Warn
 from workers.article import names
+from workers.article.capitals import capitals_of
 from workers.article.entities import Recogniser
 from workers.article.gazetteer import Gazetteer
 from workers.article.options import Options
@@ -34,8 +35,10 @@ class Recognition:
             self._own, self._gazetteer = own, Gazetteer.load(own)
 
     def spellings(self, entity_id: str) -> tuple[str, ...]:
-        """All forms by which an entity is recognised, with the user's own; none where it is not known."""
-        return self._gazetteer.spellings(entity_id)
+        """All texts by which an entity is recognised: with the user's own forms, and a country's capital, which may stand
+        for its government."""
+        forms = self._gazetteer.spellings(entity_id)
+        return (*forms, *(capital for form in forms for capital in capitals_of(form)))
 
     def recognise(self, works: Sequence[Work], *, by_model: Sequence[Work]) -> None:
         """Entities of all articles at once: the model is quicker in batches. It looks at those `by_model`."""
