@@ -76,7 +76,7 @@ class Reader:
     def committed(self, ok: bool) -> None:
         self._changed.set()
 
-    def rebalanced(self, assigned: int) -> None:
+    def rebalanced(self) -> None:
         self._changed.set()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -88,10 +88,11 @@ class WorkerProcess:
     def _status(self, path: str) -> int | None:
         return self.asked(path)[0]
 
-    def asked(self, path: str) -> tuple[int | None, str]:
+    def asked(self, path: str, *, accept: str = "*/*") -> tuple[int | None, str]:
         """Status and text of one of its health pages; None where nobody answers."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+            asked = Request(f"http://127.0.0.1:{self.port}/{path}", headers={"Accept": accept})
+            with urlopen(asked, timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:

@@ -122,7 +122,7 @@ async def run(
     membership = Membership(
         former=former.get(MEMBER), remember=partial(former.leave, MEMBER), taken_from_us=metrics.displaced
     )
-    app = faust_app.app(settings, settings.group_of("alert"), membership)
+    app = faust_app.app(settings, settings.group_of("alert"), membership, committed=metrics.commit)
     # Batches are made whole by us: nothing is gained by waiting for more. zstd takes a sixth of lz4's time (aiokafka
     # has that at its highest level), and makes less of them.
     producer = kafka.producer(

@@ -35,7 +35,6 @@ class Work:
 
     `mark` is that of the last hit, None where all of them had been folded before. `size` bounds the state's bytes.
     `spans` are those of the hits, if any are made: they end once all is written.
-    `spans` are those of the hits, and end with it.
     """
 
     alerts: list[Entry] = field(default_factory=list)

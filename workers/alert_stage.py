@@ -105,16 +105,21 @@ class Stage:
         self._settings = settings
         self._metrics = metrics
         self._producer = producer
-        self._publisher = Publisher(producer, topic=settings.topic)
+        self._publisher = Publisher(
+            producer, topic=settings.topic, sent=lambda topic: metrics.produced.labels(topic).inc()
+        )
         checked = ClockCheck(metrics.clock_offset_seconds.set)
         self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout, clock=checked)
         self._clock = Clock(producer, self.topics.hits, timeout=1.5 * settings.kafka.request_timeout)
         self._end = end
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
+        self._in_hand = 0
+        metrics.in_flight.set_function(lambda: self._queue.qsize() + self._in_hand)
+        metrics.in_flight_limit.set(MAX_HITS * 5)
         self._lock = asyncio.Lock()
         self._generation: int | None = None
         self._moved: dict[int, float] = {}
-        self._counting = AlertCounting(metrics, self.topics.hits)
+        self._counting = AlertCounting(metrics, self.topics, now=checked.brokers)
         self._reached = -math.inf
         self._why = Reason(producer)
 
@@ -237,7 +242,10 @@ class Stage:
         """Fold what the agent passes on, for ever. Ends the process on any error."""
         with self._ending():
             while True:
-                await self._flush(await self._batch())
+                events = await self._batch()
+                self._in_hand = len(events)
+                await self._flush(events)
+                self._in_hand = 0
 
     async def watch(self) -> None:
         """Beat, for ever. Ends the process when it was frozen, when it stands still, or when Faust has crashed."""
@@ -394,4 +402,7 @@ class Stage:
     def _count(self, events: Sequence[EventT[bytes]]) -> None:
         messages = [event.message for event in events]
         self._moved.update(dict.fromkeys((message.partition for message in messages), time.monotonic()))
-        self._counting.folded((message.partition, message.timestamp) for message in messages)
+        self._counting.folded(
+            (message.partition, message.timestamp, tuple(cast("Headers", message.headers or ())))
+            for message in messages
+        )

@@ -1,7 +1,7 @@
 """Whether this host's clock agrees with the brokers': measured by what happens anyway, said once where it does not.
 
-The fold's decisions hang on the brokers' time alone. What is decided by this clock is when an embargo ends and what a
-route calls too old (`deliver`), where `start = "-2h"` begins, and some metrics.
+The fold's decisions hang on the brokers' time alone. Where the two differ by more than `MOST`, what is old is said by
+the brokers' clock, too, and an embargo ends when both say so. Only where `start = "-2h"` begins hangs on ours.
 """
 
 import time
@@ -22,8 +22,16 @@ class ClockCheck:
 
     def __init__(self, show: Callable[[float], None] = lambda offset: None, *, now: Callable[[], float] = time.time):
         self._show = show
-        self._off = False
+        self._off = 0.0
         self.now = now
+
+    def brokers(self) -> float:
+        """Wall time by the brokers' clock, as far as it is known to be another than ours."""
+        return self.now() - self._off
+
+    def latest(self) -> float:
+        """The time that both clocks have reached: nothing may be told before."""
+        return min(self.now(), self.brokers())
 
     def acknowledged(self, began: float, done: Any) -> None:
         """A record that was sent at `began` has been appended: `done` is aiokafka's RecordMetadata."""
@@ -38,12 +46,6 @@ class ClockCheck:
         brokers = timestamp / 1000
         offset = max(after - brokers, min(0.0, self.now() - brokers))
         self._show(offset)
-        if abs(offset) <= MOST:
-            self._off = False
-        elif not self._off:
-            self._off = True
-            log.warning(
-                "this host's clock is not the brokers': set one of them right; embargoes and max_alert_age of deliver "
-                "go by this host's",
-                seconds_ahead=round(offset, 1),
-            )
+        if abs(offset) > MOST and not self._off:
+            log.warning("this host's clock is not the brokers': set one of them right", seconds_ahead=round(offset, 1))
+        self._off = offset if abs(offset) > MOST else 0.0

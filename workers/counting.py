@@ -38,12 +38,13 @@ class Counting:
         self._sources(records, results)
         now = self._now()
         for record, result in zip(records, results, strict=True):
-            self._outcome(result)
+            trace = exemplar(record.headers)
+            self._outcome(result, trace)
             if record.timestamp > 0:
                 took = max(0.0, now - record.timestamp / 1000)
-                self._metrics.latency_seconds.observe(took, exemplar=exemplar(record.headers))
+                self._metrics.latency_seconds.observe(took, exemplar=trace)
 
-    def _outcome(self, result: Result) -> None:
+    def _outcome(self, result: Result, trace: dict[str, str] | None) -> None:
         metrics = self._metrics
         metrics.processed.labels(result.outcome).inc()
         if result.outcome == DEAD_LETTERED and result.reason:
@@ -55,7 +56,7 @@ class Counting:
         for field in result.missing:
             metrics.input_missing.labels(field).inc()
         if result.age is not None:
-            metrics.article_age_seconds.observe(max(0.0, result.age))
+            metrics.article_age_seconds.observe(max(0.0, result.age), exemplar=trace)
         if result.outcome == ENRICHED:
             self._enriched(result)
 
@@ -84,11 +85,10 @@ class Counting:
             metrics.unaccounted.labels(*labels).set(stand.unaccounted)
 
     def committed(self, ok: bool) -> None:
-        self._metrics.commits.labels("ok" if ok else "failed").inc()
+        self._metrics.commit(ok)
 
-    def rebalanced(self, assigned: int) -> None:
+    def rebalanced(self) -> None:
         self._metrics.rebalances.inc()
-        self._metrics.assigned_partitions.set(assigned)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:

@@ -20,6 +20,7 @@ from topics.records import Alert
 from workers import health, permits
 from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
+from workers.counting import exemplar
 from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, TRACE, Record, Result
 from workers.metrics import Metrics
@@ -28,7 +29,7 @@ from workers.sections import Route
 from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.ahead import Ahead
-from workers.stream.consumer import Limits, Loop
+from workers.stream.consumer import Books, Limits, Loop
 from workers.stream.lane import Submit
 from workers.stream.membership import Membership
 from workers.stream.place import Place
@@ -36,6 +37,7 @@ from workers.stream.publisher import Publisher
 from workers.stream.session import PROBE_TIMEOUT, cancelled, follow, keep_running, probe
 from workers.stream.unordered import Unordered
 from workers.stream.watchdog import Watchdog
+from workers.waiting import Waiting
 
 WAITING_ALERTS = 10_000
 """Alerts that a route may hold, under embargo or behind a sink that is down, before its partitions are paused."""
@@ -136,10 +138,17 @@ class Courier:
         self._needed = route_rights(settings, route)
         self._metrics = metrics
         self._stopping = stopping
-        self._now = now
         self._topic = settings.topic("alerts")
         self.sink = self._make_sink(route)
-        self._delivery = Delivery(route, self.sink, counted=self._counted, now=now, max_age=self._max_age(route))
+        self._delivery = Delivery(
+            route,
+            self.sink,
+            counted=self._counted,
+            now=self._clock.brokers,
+            reached=self._clock.latest,
+            max_age=self._max_age(route),
+        )
+        self._open: Waiting[TopicPartition] = Waiting(now=self._clock.brokers)
         self._spans = spans
         self._deliver: Submit = self._delivery.submit
         if spans:
@@ -148,13 +157,14 @@ class Courier:
         self._producer: Any = None
         self._ahead: Ahead | None = None
         self._lanes: list[Unordered] = []
-        self.assigned = 0
         self.unaccounted: dict[TopicPartition, int] = {}
         self.loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._membership = Membership(taken_from_us=metrics.displaced)
         self._behind = False
         metrics.expect_sink(route.name)
+        written = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
+        metrics.expect_topics(read=[self._topic], written=[*written, settings.topic("dead-letters")])
 
     def _make_sink(self, route: Route) -> Sink:
         options = route.sink.model_extra or {}
@@ -275,12 +285,18 @@ class Courier:
         for tp, end in ends.items():
             books = self.loop.books(tp) if self.loop else None
             if books is not None:
-                lag = max(0, end - books.committed)
-                self._metrics.delivery_lag.labels(self.name, str(tp.partition)).set(lag)
+                self._show_lag(tp, books, lag=max(0, end - books.committed))
                 self._behind |= end > books.position
                 self.unaccounted[tp] = books.unaccounted
         if self.loop is not None and not self._behind:
             self.loop.idle()
+
+    def _show_lag(self, tp: TopicPartition, books: Books, *, lag: int) -> None:
+        metrics, labels = self._metrics, (self.name, str(tp.partition))
+        metrics.delivery_lag.labels(*labels).set(lag)
+        metrics.delivery_lag_seconds.labels(*labels).set(self._open.seconds(tp, lag=lag))
+        metrics.delivery_position.labels(*labels).set(books.position)
+        metrics.delivery_committed.labels(*labels).set(books.committed)
 
     # --- health
 
@@ -313,34 +329,39 @@ class Courier:
 
     def consumed(self, records: Sequence[Record]) -> None:
         self._metrics.consumed.labels(records[0].topic).inc(len(records))
+        self._open.read(TopicPartition(records[0].topic, records[0].partition), records)
         last, (asked, ends) = records[-1], self._ends
         end = ends.get(TopicPartition(last.topic, last.partition))
         if end is not None and last.offset >= end:  # it was not there yet when the brokers were asked
             self._clock.appended(asked, last.timestamp)
 
     def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
+        self._open.settled(TopicPartition(records[0].topic, records[0].partition), records)
         for record, result in zip(records, results, strict=True):
             if result is DELIVERED:
-                self._metrics.latency_seconds.observe(max(0.0, self._now() - record.timestamp / 1000))
+                took = max(0.0, self._clock.brokers() - record.timestamp / 1000)
+                self._metrics.latency_seconds.observe(took, exemplar=exemplar(record.headers))
             elif result.outcome == DEAD_LETTERED and result.reason:
                 self._metrics.dead_lettered.labels(result.reason).inc()
 
     def committed(self, ok: bool) -> None:
-        self._metrics.commits.labels("ok" if ok else "failed").inc()
+        self._metrics.commit(ok)
 
-    def rebalanced(self, assigned: int) -> None:
-        self.assigned = assigned
+    def rebalanced(self) -> None:
         self._metrics.rebalances.inc()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
-            self._metrics.delivery_lag.remove(self.name, str(tp.partition))
+            self._metrics.forget_delivery(self.name, tp.partition)
+            self._open.forget(tp)
             self.unaccounted.pop(tp, None)
             if self._ahead is not None:
                 self._ahead.forget(tp)
 
     def misplaced(self, place: Place) -> None:
         self._metrics.misplaced(place.partition.topic, place.skipped)
+        if place.anew:
+            self._open.forget(place.partition)
 
 
 async def _measure(couriers: Sequence[Courier], metrics: Metrics, beat: health.Beat, every: float = 0.5) -> None:
@@ -353,7 +374,7 @@ async def _measure(couriers: Sequence[Courier], metrics: Metrics, beat: health.B
         metrics.in_flight.set(sum(loop.records for loop in loops))
         metrics.in_flight_bytes.set(sum(loop.bytes for loop in loops))
         metrics.paused_partitions.set(sum(loop.paused for loop in loops))
-        metrics.assigned_partitions.set(sum(courier.assigned for courier in couriers))
+        metrics.assigned_partitions.set(sum(loop.assigned for loop in loops))
         for courier in couriers:
             metrics.delivery_waiting.labels(courier.name).set(courier.loop.records if courier.loop else 0)
         _show_unaccounted(couriers, metrics)

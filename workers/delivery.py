@@ -60,9 +60,9 @@ class Delivery:
 
     Alerts of one desk are sent one after the other, as they came; desks do not wait for each other. An alert under
     embargo takes its place in its desk's order when its time comes, and what follows on its story stays behind it.
-    `counted` is told the result of each attempt (`label_values.DELIVERIES`), `now` is wall time. Ids that were
-    delivered are remembered as long as this object lives. Where one waited for more than `max_age` seconds, what waits
-    is sent together.
+    `counted` is told the result of each attempt (`label_values.DELIVERIES`). `now` is wall time, by which ages are
+    taken; embargoes end by `reached`, which is `now` unless given. Ids that were delivered are remembered as long as
+    this object lives. Where one waited for more than `max_age` seconds, what waits is sent together.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Delivery:
         *,
         counted: Callable[[str], None] = lambda result: None,
         now: Callable[[], float] = time.time,
+        reached: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         first_delay: float = FIRST_DELAY,
         max_age: float = math.inf,
@@ -79,10 +80,10 @@ class Delivery:
         self._route = route
         self._sink = sink
         self._counted = counted
-        self._now = now
+        self._reached = reached or now
         self._sleep = sleep
         self._first_delay = first_delay
-        self._lines = Lines(max_age, now)
+        self._lines = Lines(max_age, now, self._reached)
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._held: Counter[Hashable] = Counter()
@@ -136,7 +137,7 @@ class Delivery:
                 del self._held[story]
 
     def _remaining(self, alert: Alert) -> float:
-        return alert.embargo_until.timestamp() - self._now() if alert.embargo_until else 0.0
+        return alert.embargo_until.timestamp() - self._reached() if alert.embargo_until else 0.0
 
     async def _embargo(self, alert: Alert) -> None:
         while (remaining := self._remaining(alert)) > 0:

@@ -25,12 +25,16 @@ class Waiting:
 
 
 class Lines:
-    """The alerts of each desk in the order in which they came. `max_age` in seconds, `now` is wall time."""
+    """The alerts of each desk in the order in which they came. `max_age` in seconds, `now` is wall time.
 
-    def __init__(self, max_age: float, now: Callable[[], float]) -> None:
+    Embargoes end by `reached`.
+    """
+
+    def __init__(self, max_age: float, now: Callable[[], float], reached: Callable[[], float]) -> None:
         self._max_age = max_age
         self._patience = min(max_age, max(LEAST, min(MOST, max_age * PATIENCE)))
         self._now = now
+        self._reached = reached
         self._lines: dict[str, dict[Waiting, None]] = {}
 
     @contextmanager
@@ -57,7 +61,7 @@ class Lines:
         """Since it was published, or since its embargo ended. Unknown is young."""
         if one.record.timestamp <= 0:
             return 0.0
-        since = one.record.timestamp / 1000
+        age = self._now() - one.record.timestamp / 1000
         if one.alert.embargo_until is not None:
-            since = max(since, one.alert.embargo_until.timestamp())
-        return self._now() - since
+            age = min(age, self._reached() - one.alert.embargo_until.timestamp())
+        return age

@@ -123,9 +123,12 @@ class Enrich:
         self._brakes = Brakes(
             Rules(**settings.enrich.brake.model_dump()), submit=self._work, newest=partial(newest, settings)
         )
-        self._counting = Counting(metrics, sources=self._sources.settled, brakes=self._brakes)
+        self._clock = ClockCheck(metrics.clock_offset_seconds.set)
+        self._counting = Counting(metrics, sources=self._sources.settled, brakes=self._brakes, now=self._clock.brokers)
         metrics.ready_while(self.ready)
         metrics.refused_watchlists.set_function(lambda: self._in_force.refused)
+        written = [settings.topic(role) for role in ("enriched", "hits", "dead-letters")]
+        metrics.expect_topics(read=settings.input_topics, written=written)
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
@@ -237,7 +240,7 @@ class Enrich:
                 producer,
                 topic=settings.topic,
                 sent=lambda t: self._metrics.produced.labels(t).inc(),
-                clock=ClockCheck(self._metrics.clock_offset_seconds.set),
+                clock=self._clock,
             )
             self._loop = Loop(
                 consumer,
@@ -324,6 +327,7 @@ class Enrich:
             metrics.in_flight.set(loop.records if loop else 0)
             metrics.pool_busy.set(self._pool.busy)
             metrics.in_flight_bytes.set(loop.bytes if loop else 0)
+            metrics.assigned_partitions.set(loop.assigned if loop else 0)
             metrics.paused_partitions.set(loop.paused if loop else 0)
             metrics.braked(self._brakes.held())
             if loop and self._registries.waiting is not None:

@@ -45,6 +45,12 @@ class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _commit(self, offsets: Any) -> bool:
+        done: bool = await super()._commit(offsets)
+        assert isinstance(self.transport, _Transport)
+        self.transport.committed(done)
+        return done
+
     async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
         """Faust hands each message over by this, and makes four tasks for it: a third of all its time.
 
@@ -110,10 +116,19 @@ class _Transport(driver.Transport):
     Consumer = _Consumer
     Producer = _NoProducer
 
-    def __init__(self, settings: Settings, membership: Membership, url: list[URL], app: faust.App) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        membership: Membership,
+        url: list[URL],
+        app: faust.App,
+        *,
+        committed: Callable[[bool], None],
+    ) -> None:
         super().__init__(url, app)
         self.settings = settings
         self.membership = membership
+        self.committed = committed
 
 
 class _App(faust.App):
@@ -121,12 +136,19 @@ class _App(faust.App):
         """None: without tables nothing is kept on disk, and in a container there may be no place to."""
 
 
-def app(settings: Settings, group: str, membership: Membership | None = None) -> faust.App:
+def app(
+    settings: Settings,
+    group: str,
+    membership: Membership | None = None,
+    *,
+    committed: Callable[[bool], None] = lambda done: None,
+) -> faust.App:
     """A Faust app without tables, leader, web server or topics of its own.
 
     At least once; it never waits for events in flight when partitions are revoked (with Kafka away, that wait has no
-    end), so what it has not committed comes again. Raises ConfigError without Faust's compiled stream: the one in
-    plain Python acknowledges events that it skips.
+    end), so what it has not committed comes again. `committed` is told of each commit whether it was done.
+
+    Raises ConfigError without Faust's compiled stream: the one in plain Python acknowledges events that it skips.
     """
     if vars(streams).get("_CStreamIterator") is None:
         raise ConfigError("faust-streaming has no compiled stream here (NO_CYTHON, or no wheel): it would lose hits")
@@ -146,7 +168,7 @@ def app(settings: Settings, group: str, membership: Membership | None = None) ->
         key_serializer="raw",
         value_serializer="raw",
     )
-    made.transport = _Transport(settings, membership or Membership(), urls, made)
+    made.transport = _Transport(settings, membership or Membership(), urls, made, committed=committed)
     made.producer_transport = made.transport
     return made
 

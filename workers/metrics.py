@@ -31,6 +31,7 @@ MAX_RULES = 1000
 
 _PARTITION = ("topic", "partition")
 _DESK = ("desk", "severity")
+_ROUTE = ("sink", "partition")
 
 
 class Metrics:
@@ -269,12 +270,20 @@ class Metrics:
         self.deliveries = new.counter(
             "wirewatch_deliveries_total", "Attempts to hand an alert to a sink", "sink", "result"
         )
-        # A group a sink, all on one topic: their lags cannot share the series of `lag`.
+        # A group a sink, all on one topic: they cannot share the series of `lag` and its like.
         self.delivery_lag = new.gauge(
             "wirewatch_delivery_lag_records",
             "End of the alerts' partition minus what a sink's group has committed",
-            "sink",
-            "partition",
+            *_ROUTE,
+        )
+        self.delivery_lag_seconds = new.gauge(
+            "wirewatch_delivery_lag_seconds", "How long the oldest alert not settled has waited", *_ROUTE
+        )
+        self.delivery_position = new.gauge(
+            "wirewatch_delivery_position_offset", "The next alert that will be fetched for a sink", *_ROUTE
+        )
+        self.delivery_committed = new.gauge(
+            "wirewatch_delivery_committed_offset", "What a sink's group has committed last", *_ROUTE
         )
         self.delivery_waiting = new.gauge(
             "wirewatch_delivery_waiting_alerts", "Alerts read and not yet delivered", "sink"
@@ -335,12 +344,22 @@ class Metrics:
         for result in values.DELIVERIES:
             self.deliveries.labels(sink, result)
 
+    def expect_topics(self, *, read: Iterable[str], written: Iterable[str]) -> None:
+        """Show the records of these topics as 0 before the first one."""
+        for counter, topics in ((self.consumed, read), (self.produced, written)):
+            for topic in topics:
+                counter.labels(topic)
+
     def braked(self, partitions: Mapping[tuple[str, int], int]) -> None:
         """The partitions (topic, number) whose brake is on, with how many records were bad; no others."""
         self.brake_partitions.set(len(partitions))
         self.brake_bad.clear()
         for (topic, partition), bad in partitions.items():
             self.brake_bad.labels(topic, str(partition)).set(bad)
+
+    def commit(self, done: bool) -> None:
+        """Offsets were committed, or could not be."""
+        self.commits.labels("ok" if done else "failed").inc()
 
     def displaced(self, taken: bool) -> None:
         """Another process has taken this one's place in a group, or has left it."""
@@ -355,3 +374,8 @@ class Metrics:
         """Drop the series of a partition that is no longer ours; whoever has it now reports them."""
         for gauge in (self.lag, self.lag_seconds, self.end, self.position, self.committed, self.unaccounted):
             gauge.remove(topic, str(partition))
+
+    def forget_delivery(self, sink: str, partition: int) -> None:
+        """The same for a partition of the alerts that a sink's group no longer gives to us."""
+        for gauge in (self.delivery_lag, self.delivery_lag_seconds, self.delivery_position, self.delivery_committed):
+            gauge.remove(sink, str(partition))

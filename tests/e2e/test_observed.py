@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,48 @@ desk: commodities
 rules:
   - {id: rare-earths, severity: urgent, terms: [rare earths]}
 """
-ARTICLE = {"id": "a1", "title": TITLE, "body": f"{BODY}: rare earths.", "published_at": f"{BAD}, two days ago"}
+ARTICLE = {"id": "a1", "title": TITLE, "body": f"{BODY}: rare earths.", "updated_at": f"{BAD}, two days ago"}
+ARTICLE |= {"published_at": datetime.now(UTC).isoformat()}
 BAD_ARTICLES = (
     f"no JSON at all: {BAD}".encode(),
     f'{{"title": "{BAD}'.encode() + b"\xff",
     json.dumps({"title": [BAD], "body": {BAD: BAD}}).encode(),
     json.dumps({"body": f"<p>{BAD}</p>" * 3, "status": BAD, "language": BAD, "content_type": BAD}).encode(),
 )
+
+
+# The names of series, each followed by what its values come to at least.
+_READ = (
+    *("wirewatch_consumed_records_total 1", "wirewatch_produced_records_total 1", "wirewatch_commits_total 1"),
+    *("wirewatch_rebalances_total 1", "wirewatch_assigned_partitions 2", "wirewatch_paused_partitions"),
+    *("wirewatch_in_flight_records", "wirewatch_in_flight_limit_records 1", "wirewatch_loop_delay_seconds_count 1"),
+    *("wirewatch_latency_seconds_count 1", "wirewatch_build_info 1", "wirewatch_ready 1"),
+    *("wirewatch_dead_letters_total 1", "wirewatch_clock_offset_seconds"),
+)
+_PLACES = (
+    *("wirewatch_lag_records", "wirewatch_lag_seconds", "wirewatch_position_offset 1"),
+    *("wirewatch_committed_offset 1", "wirewatch_end_offset 1"),
+)
+SHOWN = {
+    "enrich": (
+        *(*_READ, *_PLACES, "wirewatch_processed_articles_total 5", "wirewatch_stage_seconds_count 8"),
+        *("wirewatch_article_age_seconds_count 1", "wirewatch_pool_processes 1", "wirewatch_pool_busy_processes"),
+        *("wirewatch_pool_restarts_total", "wirewatch_entities_total", "wirewatch_hits_total 1"),
+        *("wirewatch_desk_hits_total 1", "wirewatch_rule_hits_total 1", "wirewatch_watchlist_info 1"),
+        *("wirewatch_watchlist_reloads_total 1", "wirewatch_in_flight_limit_bytes 1", "wirewatch_in_flight_bytes"),
+        "wirewatch_unaccounted",
+    ),
+    "alert": (
+        *(*_READ, *_PLACES, "wirewatch_alerts_total 1", "wirewatch_desk_alerts_total 1"),
+        *("wirewatch_suppressed_hits_total", "wirewatch_restored_records_total", "wirewatch_restored_seconds_count 1"),
+        *("wirewatch_alert_age_seconds_count 1", "wirewatch_restarts_total"),
+    ),
+    "deliver": (
+        *(*_READ, "wirewatch_deliveries_total 2", "wirewatch_delivery_lag_records", "wirewatch_delivery_lag_seconds"),
+        *("wirewatch_delivery_position_offset 1", "wirewatch_delivery_committed_offset", "wirewatch_in_flight_bytes"),
+        "wirewatch_unaccounted",
+    ),
+}
 
 
 @dataclass
@@ -119,6 +155,7 @@ class Stream:
     web: Web
     workers: list[WorkerProcess]
     metrics: dict[str, str]
+    openmetrics: dict[str, str]
     """What each said on /metrics after that."""
 
 
@@ -150,10 +187,17 @@ def stream(kafka: Cluster, tmp_path_factory: pytest.TempPathFactory, web: tuple[
         assert eventually(lambda: started[2].total("wirewatch_dead_letters_total") >= 1, 60), started[2].tail()
         assert eventually(lambda: started[2].total("wirewatch_produced_records_total", topic=f"{prefix}.copy") == 1, 60)
         assert eventually(lambda: started[1].total("wirewatch_dead_letters_total") == 1, 60), started[1].tail()
-        pages = {worker.arguments[0]: worker.asked("metrics")[1] for worker in started}
+        # Brokers are asked every few seconds for where partitions end.
+        for worker, place in zip(started, ("position", "position", "delivery_position"), strict=True):
+            assert eventually(lambda: worker.total(f"wirewatch_{place}_offset") >= 1, 60), worker.tail()  # noqa: B023
+            assert eventually(lambda: worker.total("wirewatch_commits_total", result="ok") >= 1, 60)  # noqa: B023
+        pages = [
+            {worker.arguments[0]: worker.asked("metrics", accept=accept)[1] for worker in started}
+            for accept in ("text/plain", "application/openmetrics-text")
+        ]
         for worker in started:  # they export what is left
             assert worker.stop() == 0, worker.tail()
-        yield Stream(kafka.bootstrap, prefix, seen, started, pages)
+        yield Stream(kafka.bootstrap, prefix, seen, started, *pages)
 
 
 def test_the_readme_s_subscriber_prints_the_alerts(stream: Stream, tmp_path: Path) -> None:
@@ -190,6 +234,29 @@ def test_promtool_finds_nothing_to_say_of_a_worker_s_metrics(stream: Stream, wor
     assert "\nwirewatch_latency_seconds_bucket" in page
     done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("worker", "name"), [(worker, name) for worker, names in SHOWN.items() for name in names])
+def test_a_worker_shows_what_it_does(stream: Stream, worker: str, name: str) -> None:
+    name, _, at_least = name.partition(" ")
+    series = [line for line in stream.metrics[worker].splitlines() if line.startswith((name + " ", name + "{"))]
+    assert series, name
+    assert sum(float(line.rpartition(" ")[2]) for line in series) >= float(at_least or 0)
+
+
+@pytest.mark.parametrize(
+    ("worker", "name"),
+    [
+        ("enrich", "wirewatch_latency_seconds"),
+        ("alert", "wirewatch_latency_seconds"),
+        ("deliver", "wirewatch_latency_seconds"),
+        ("enrich", "wirewatch_article_age_seconds"),
+        ("alert", "wirewatch_alert_age_seconds"),
+    ],
+)
+def test_a_time_that_was_measured_leads_to_its_trace(stream: Stream, worker: str, name: str) -> None:
+    series = [line for line in stream.openmetrics[worker].splitlines() if line.startswith(f"{name}_bucket")]
+    assert any(f'# {{trace_id="{PARENT[3:35]}"}}' in line for line in series), "\n".join(series)
 
 
 def test_an_article_is_one_trace_from_its_arrival_to_its_delivery(stream: Stream) -> None:

@@ -1,6 +1,7 @@
 """This host's clock against the brokers'."""
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -8,9 +9,12 @@ from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from workers.clock_check import ClockCheck
+from tests.delivering import an_alert, value_of
+from topics.records import Alert
+from workers.clock_check import MOST, ClockCheck
 from workers.deliver import Courier
-from workers.messages import Record
+from workers.delivery import CLOCK_CHECK, DELIVERED, DIGESTED, EMBARGOED, Delivery
+from workers.messages import Record, Result
 from workers.metrics import Metrics
 from workers.sections import Route, Sink
 from workers.settings import Settings
@@ -69,6 +73,62 @@ def test_a_time_that_is_the_producer_s_own_says_nothing() -> None:
     clocks = Clocks(HOUR)
     clocks.send(0.1, kind=0)
     assert clocks.shown == []
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR, 30.0, 0.0])
+def test_the_brokers_time_is_known_once_a_record_was_appended(off: float) -> None:
+    clocks = Clocks(off)
+    clocks.send(0.1)
+    known = clocks.true if abs(off) > MOST else clocks.check.now()
+    assert clocks.check.brokers() == pytest.approx(known, abs=0.2)
+    assert clocks.check.latest() == pytest.approx(min(known, clocks.check.now()), abs=0.2)
+
+
+class Taken:
+    """A sink that notes when it took an alert, and a clock that sleeping moves on."""
+
+    def __init__(self, off: float) -> None:
+        self.clocks = Clocks(off)
+        self.at: dict[str, float] = {}
+        self.kinds: list[str] = []
+
+    async def send(self, alert: Alert, *, key: bytes | None, value: bytes) -> None:
+        self.at[alert.id] = self.clocks.true - BROKERS
+        self.kinds.append(alert.kind)
+
+    async def close(self) -> None: ...
+
+    async def sleep(self, seconds: float) -> None:
+        self.clocks.true += seconds
+        await asyncio.sleep(0)
+
+    async def deliver(self, alert: Alert, *, appended_ago: float) -> Result:
+        check = self.clocks.check
+        route = Route(name="desk", sink=Sink(kind="stdout"))
+        work = Delivery(route, self, now=check.brokers, reached=check.latest, sleep=self.sleep, max_age=600)
+        stamp = int((self.clocks.true - appended_ago) * 1000)
+        (result,) = await work.submit([Record("news.alerts", 0, 0, stamp, b"trade", value_of(alert), ())])
+        return result
+
+
+@pytest.mark.parametrize(("off", "latest"), [(HOUR, 0.0), (-HOUR, HOUR), (0.0, 0.0)])
+async def test_with_a_clock_an_hour_off_no_embargo_ends_early_and_none_more_than_an_hour_late(
+    off: float, latest: float
+) -> None:
+    sink = Taken(off)
+    sink.clocks.send(0.1)
+    alert = an_alert(embargo_until=datetime.fromtimestamp(BROKERS + 100, UTC))
+    assert await sink.deliver(alert, appended_ago=0.0) is EMBARGOED
+    assert 100 <= sink.at[alert.id] + 0.1 <= 100 + latest + CLOCK_CHECK
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+async def test_with_a_clock_an_hour_off_what_is_fresh_rings_and_what_is_old_is_told_together(off: float) -> None:
+    sink = Taken(off)
+    sink.clocks.send(0.1)
+    assert await sink.deliver(an_alert(), appended_ago=1.0) is DELIVERED
+    assert await sink.deliver(an_alert("trade", 1), appended_ago=700.0) is DIGESTED
+    assert sink.kinds == ["hit", "digest"]
 
 
 def test_deliver_knows_its_clock_by_the_alerts_that_came_after_it_had_read_all() -> None:

@@ -38,7 +38,7 @@ class Observer(Protocol):
     def consumed(self, records: Sequence[Record]) -> None: ...
     def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None: ...
     def committed(self, ok: bool) -> None: ...
-    def rebalanced(self, assigned: int) -> None: ...
+    def rebalanced(self) -> None: ...
     def revoked(self, partitions: Sequence[TopicPartition]) -> None: ...
     def misplaced(self, place: Place) -> None: ...
 
@@ -260,6 +260,11 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         return 0 if full else self._limits.records - sum(lane.records for lane in lanes)
 
     @property
+    def assigned(self) -> int:
+        """Partitions that are ours to read; none in a rebalance."""
+        return 0 if self._rebalancing else len(self._consumer.assignment())
+
+    @property
     def paused(self) -> int:
         """Partitions that are paused for now."""
         return len(self._consumer.paused())
@@ -325,7 +330,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._assignments += 1
         self.joined = True
         self.progress_at = self._now()
-        self._observer.rebalanced(len(assigned))
+        self._observer.rebalanced()
         log.info("assigned", partitions=[f"{tp.topic}/{tp.partition}" for tp in sorted(assigned)])
 
     async def _abandon(self, partitions: Sequence[TopicPartition]) -> None:
