@@ -104,7 +104,7 @@ def test_a_surname_is_found_where_the_model_missed_it_or_took_it_for_something_e
         "the Okafor Tower opened",
         "Okafor Foundation gave",
         "Okafor & Sons sold",
-        "Ngozi Okafor sang",
+        "Nkem Okafor sang",
         "OkaforBank and Okafors and MacOkafor",
         "N. Okafor sang",
         "see okafor.example and @Okafor and www.Okafor",

@@ -1,4 +1,4 @@
-"""Acronyms that an article explains: "Ocean Shelf Foundation (OSF)", "OSF (Ocean Shelf Foundation)"."""
+"""Acronyms that an article explains: "Ocean Shelf Foundation (OSF)" or ", OSF,", "OSF (Ocean Shelf Foundation)"."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,14 @@ _LONGEST = 16  # words of the name in full
 
 
 def explained(words: Words) -> Iterator[tuple[range, range]]:
-    """(the acronym's words, those of the name in full) of each explanation, in brackets or after "or"."""
+    """(the acronym's words, those of the name in full) of each explanation, in brackets or between commas."""
     for i, word in enumerate(words.words):
-        if not words.gap(i).endswith("("):
-            continue
-        if is_acronym(word.text) and words.gap(i + 1).startswith(")"):
+        bracket = words.gap(i).endswith("(")
+        if is_acronym(word.text) and words.gap(i + 1).startswith(")" if bracket else ","):
             full = _before(words, i)
             if full:
                 yield range(i, i + 1), full
-        elif i and is_acronym(words.words[i - 1].text) and word.capital:
+        elif bracket and i and is_acronym(words.words[i - 1].text) and word.capital:
             full = _within(words, i)
             if full:
                 yield range(i - 1, i), full

@@ -8,7 +8,7 @@ from workers.article.acronyms import is_acronym, without_legal_form
 from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMES, Document, by_field, mention_of, relabelled, span, title_first
 from workers.article.forms import Form, Forms
-from workers.article.lexicon import OFFICES, SMALL
+from workers.article.lexicon import BUSINESS, OFFICES, SMALL
 from workers.article.overlay import laid_over
 from workers.article.words import Words
 
@@ -50,16 +50,18 @@ def _labels(document: Document, mentions: Iterable[Mention]) -> dict[Form, str]:
             votes.setdefault(form, Counter())[mention.label] += 1
     first = {form: count.most_common(1)[0] for form, count in votes.items()}
     most = {form: label for form, (label, n) in first.items() if 2 * n > votes[form].total()}
-    labels = most | dict.fromkeys(_companies(votes), "ORG") | sure
+    labels = most | dict.fromkeys(_companies(most), "ORG") | sure
     return {form: label for form, label in labels.items() if label in NAMES}
 
 
-def _companies(forms: Iterable[Form]) -> Iterator[Form]:
-    """The names that end with "Inc." and the like, and the same without."""
-    for form in forms:
+def _companies(labels: Mapping[Form, str]) -> Iterator[Form]:
+    """The names of companies, and the same without "Inc." or "Bank", whatever else most mentions of these are."""
+    for form, label in labels.items():
         short = without_legal_form(form)
         if short != form:
             yield from (form, short)
+        if label == "ORG" and len(short) > 1 and short[-1] in BUSINESS:
+            yield short[:-1]
 
 
 def _agreeing(document: Document, mention: Mention, labels: Mapping[Form, str]) -> Mention:
@@ -76,8 +78,9 @@ def _completes(given: Mention, other: Mention) -> bool:
 
 def _stands(words: Words, at: range) -> bool:
     """Whether a name stands there on its own: each word with its capital, none beside it that may be of the name."""
-    within = (words.words[i] for i in at)
-    if not all(word.capital or word.folded in SMALL for word in within) or (len(at) == 1 and _is_shouted(words, at[0])):
+    if len(at) == 1 and (_is_shouted(words, at[0]) or not is_acronym(words.words[at[0]].text)):
+        return False
+    if not all(words.words[i].capital or words.words[i].folded in SMALL for i in at):
         return False
     return not (_goes_on(words, at.start - 1, at.start, OFFICES) or _goes_on(words, at.stop, at.stop, frozenset()))
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
-from workers.article.document import NAMES, Document, by_field, mention_of, span, title_first
+from workers.article.document import NAMELIKE, Document, by_field, mention_of, span, title_first
 from workers.article.forms import Form, Forms
 from workers.article.lexicon import (
     AFTER_NAMES,
@@ -23,7 +23,6 @@ from workers.article.overlay import laid_over
 from workers.article.people import People, titles_before
 from workers.article.words import Words
 
-_REPLACED = NAMES | {"NORP", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW", "LANGUAGE"}
 _HYPHENS = ("-", "‑")
 _INSIDE_A_WORD = ("'", "’", ".")
 _ADDRESS = ("_", "@", "/")
@@ -44,7 +43,7 @@ def carried(document: Document, mentions: Sequence[Mention], people: People) -> 
 
 def _wins(document: Document, places: Set[Form]) -> Callable[[Mention, Mention], bool]:
     def wins(given: Mention, other: Mention) -> bool:
-        if other.label not in _REPLACED or other.start < given.start or given.end < other.end:
+        if other.label not in NAMELIKE or other.start < given.start or given.end < other.end:
             return False
         if span(given) != span(other) or span(other) not in document.known:
             return True

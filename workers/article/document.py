@@ -10,6 +10,9 @@ from workers.article.words import Words
 NAMES = frozenset(("PERSON", "ORG", "GPE", "LOC", "FAC"))
 """Labels of which one name has one within an article."""
 
+NAMELIKE = NAMES | {"NORP", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW", "LANGUAGE"}
+"""Labels of what a model may have taken a person for."""
+
 Span = tuple[str, int, int]
 """Field, start and end."""
 

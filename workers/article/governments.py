@@ -21,16 +21,23 @@ _ACTS = _set(
     " expelled vowed vows warned warns urged urges denounced denounces insisted insists protested rejected rejects"
     " recognised recognized recognises recognizes considers regards imposed lifted invaded annexed threatened threatens"
     " pledged signalled signaled demanded demands opposed opposes backed backs refused refuses claims claimed views"
-    " retaliate impose recognise recognize condemn"
+    " retaliate impose recognise recognize condemn welcomed welcomes maintains fears seeks sought argues severed"
+    " withdrew blames blamed dismissed dismisses suspended ratified annexes ceded concedes conceded"
 )
+_TOGETHER = _set(
+    "agreed agree signed sign resumed resume exchanged exchange restored restore severed normalised normalized"
+)
+"""What two capitals that are named together do as governments."""
 _AUXILIARIES = _set("has have had is was will would may might could should also never again now already repeatedly")
 _CONJUNCTIONS = _set("that but as while after because if when since although though whether before until which whereas")
 _OWNS = _set(
     "stance position claim claims sanctions tariffs retaliation ambassador ambassadors embassy envoy envoys diplomats"
     " invasion aggression allies ally sovereignty territorial foreign military nuclear diplomatic demand demands"
     " concession concessions rejection accusation accusations insistence refusal ambitions intentions troops forces"
-    " annexation occupation propaganda leaders leadership export response"
+    " annexation occupation propaganda leaders leadership export response minister ministers ministry parliament army"
+    " navy armed intelligence spy negotiators negotiator delegation cabinet prime central"
 )
+_MAKES = _set("backed led imposed appointed installed aligned allied friendly controlled brokered sponsored")
 _DEALS = _set(
     "talks tensions tension relations relationship ties war conflict dispute disputes rivalry deal agreement truce"
     " summit negotiations standoff feud rift hostilities dialogue diplomacy contacts alliance row trust confrontation"
@@ -40,7 +47,8 @@ _OBJECTS = {
     "with": _DEALS,
     "on": _set("sanctions pressure tariffs embargo"),
     "against": _set("sanctions tariffs war offensive embargo retaliation retaliate"),
-    "to": _set("concession concessions ultimatum warning warnings assurances message signal"),
+    "to": _set("concession concessions ultimatum warning warnings assurances message signal loyal allied hostile"),
+    "of": _set("ally allies critic critics foe foes"),
     "by": _set(
         "imposed sanctioned accused rejected condemned denounced backed recognised recognized annexed invaded claimed"
         " retaliation aggression"
@@ -67,14 +75,20 @@ def government(document: Document, mention: Mention) -> str | None:
     country = CAPITALS.get(words.form(at)) if mention.label == "GPE" else None
     if country is None or _is_in_an_address(words, at):
         return None
-    means = _acts(words, at) or _owns(words, at) or _is_object(words, at) or _is_between(words, at)
-    return country if means else None
+    if words.gap(at.stop) in ("'", "’"):
+        return country if _owns(words, at) else None
+    return country if any(sign(words, at) for sign in (_acts, _attributes, _is_object, _is_between)) else None
 
 
 def _is_in_an_address(words: Words, at: range) -> bool:
     """Whether a name goes on, "Paris Club", or a state's follows: "London, Ontario"."""
     after = words.word(at.stop)
     return after is not None and after.capital and words.gap(at.stop) in (" ", ", ", "-")
+
+
+def _attributes(words: Words, at: range) -> bool:
+    """Whether something is what only a government makes it: "Moscow-backed"."""
+    return words.gap(at.stop) == "-" and _folded(words, at.stop) in _MAKES
 
 
 def _folded(words: Words, i: int) -> str:
@@ -93,13 +107,11 @@ def _acts(words: Words, at: range) -> bool:
     i = at.stop
     while words.gap(i) == " " and _folded(words, i) in _AUXILIARIES:
         i += 1
-    return words.gap(i) == " " and _folded(words, i) in _ACTS
+    return words.gap(i) == " " and _folded(words, i) in (_ACTS if start == at.start else _ACTS | _TOGETHER)
 
 
 def _owns(words: Words, at: range) -> bool:
     """Whether something is its own that only governments have: "Beijing's territorial claims"."""
-    if words.gap(at.stop) not in ("'", "’") or _folded(words, at.stop) != "s":
-        return False
     return any(words.gap(i) == " " and _folded(words, i) in _OWNS for i in (at.stop + 1, at.stop + 2))
 
 

@@ -1,17 +1,17 @@
 """Words that tell what a name beside them, or of which they are a part, is. All folded, as in `words.fold`."""
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-HONORIFICS = _words("mr mrs ms miss mx dr sir dame lord lady madame monsieur herr frau senor prof professor")
+HONORIFICS = words_of("mr mrs ms miss mx dr sir dame lord lady madame monsieur herr frau senor prof professor")
 """A person's name follows, whatever else is known."""
 
-WOMEN = _words("mrs ms miss dame lady madame frau queen princess duchess congresswoman chairwoman")
-MEN = _words("mr sir lord monsieur herr king prince duke congressman chairman")
+WOMEN = words_of("mrs ms miss dame lady madame frau queen princess duchess congresswoman chairwoman")
+MEN = words_of("mr sir lord monsieur herr king prince duke congressman chairman")
 
-OFFICES = _words(
+OFFICES = words_of(
     "president senator sen rep representative congressman congresswoman governor gov mayor judge justice minister"
     " premier chancellor secretary ambassador envoy speaker chairman chairwoman chair commissioner ceo pope"
     " archbishop bishop cardinal ayatollah imam sheikh sultan emir king queen prince princess general gen lt"
@@ -22,19 +22,19 @@ OFFICES = _words(
 )
 """What somebody is, when it stands right before the name: "President Xi"."""
 
-SURE_OFFICES = _words(
+SURE_OFFICES = words_of(
     "senator sen congressman congresswoman governor gov mayor minister chancellor ambassador pope ayatollah"
 )
 """Of these, those after which no other kind of name begins ("General Motors", "Premier League")."""
 
-AFTER_NAMES = _words("jr sr ii iii iv phd md qc kc")
-PARTICLES = _words(
+AFTER_NAMES = words_of("jr sr ii iii iv phd md qc kc")
+PARTICLES = words_of(
     "al el ul bin bint ibn ben abu von van der den de del della di da do dos das du la le los las ter ten zu af av st"
 )
 """Small words of a family's name: "von der Leyen", "al-Assad", "da Silva"."""
 SMALL = PARTICLES | {"of", "the", "and", "for", "in", "on"}
 """Words within a name that may be without a capital."""
-DROPPED = _words("al el ul")
+DROPPED = words_of("al el ul")
 """Of these, those that the family's name is often without."""
 
 _CHINESE = (
@@ -52,41 +52,45 @@ _KOREAN = (
     " ji jin jo joo jung kang kim ko koh koo kwon lee lim min moon nam noh oh paik park rhee roh ryu seo shim shin sim"
     " sohn son song suh woo yang yeom yi yoo yoon you yu yun"
 )
-FAMILY_FIRST = _words(f"{_CHINESE} {_KOREAN}")
+FAMILY_FIRST = words_of(f"{_CHINESE} {_KOREAN}")
 """Families of China and Korea: their names come before the given one."""
 
-CORPORATE = _words(
+CORPORATE = words_of(
     "inc incorporated corp corporation co company ltd limited llc llp plc lp sa ag nv se gmbh spa kk oyj asa ab as bhd"
     " tbk pte pty holding holdings group"
 )
 """What ends a company's full name, and its short one is without."""
 
-BUSINESS = CORPORATE | _words(
+BUSINESS = CORPORATE | words_of(
     "airlines airways bancorp bank capital enterprises entertainment exchange industries insurance international"
     " investments laboratories labs motor motors network partners pharmaceuticals re resources securities services"
     " solutions stores studios systems technologies technology ventures"
 )
 """What ends the name of a business, which is as often called without it."""
-ORGANISATIONS = BUSINESS | _words(
+ORGANISATIONS = BUSINESS | words_of(
     "academy administration agency alliance army assembly association authority brigade brotherhood bureau club"
     " coalition commission committee community confederation conference congress consortium cooperation corps council"
     " department energy federation forces foundation front fund guard hospital initiative institute journal league"
     " ministry movement navy news newspaper office organization organisation parliament party police post press"
     " registry school senate service society survey times trust union university workers"
 )
-PLACES = _words(
+PLACES = words_of(
     "airport arena avenue base bay beach boulevard bridge building center centre college county court district hall"
     " harbor harbour heights hill hills hotel hotels house island islands lake library mall mountain mountains museum"
     " palace park peninsula plaza province resort river road sea square stadium station strait street theater theatre"
-    " tower towers town valley village canyon creek wilderness wells falls forest zoo"
+    " tower towers town valley village canyon creek wilderness wells falls forest zoo shelf roadhouse"
 )
-KINDS = ORGANISATIONS | PLACES | {"prize", "award", "awards", "day", "act", "law", "cup"}
+KINDS = (
+    ORGANISATIONS
+    | PLACES
+    | words_of("prize award awards day act law cup trophy empire republic diocese futures estate")
+)
 """A word of these after a family's name makes another name of it: "Trump Tower"."""
 
-ONES_OWN = _words("administration campaign cabinet white presidency era")
+ONES_OWN = words_of("administration campaign cabinet white presidency era")
 """Capitalised after a family's name, they are of that person: "the Trump Administration"."""
 
-SAYS = _words(
+SAYS = words_of(
     "said says say told tells tell added adds asked asks announced announces warned warns argued argues noted notes"
     " wrote writes tweeted tweets insisted insists claimed claims denied denies declined declines refused refuses"
     " accused accuses agreed agrees urged urges called calls vowed vows pledged pledges promised promises rejected"
@@ -99,7 +103,7 @@ SAYS = _words(
 )
 """What people, and governments, do: words that follow a subject."""
 
-COMMON = _words(
+COMMON = words_of(
     "a all an any are as at back baker bank banks bell best bill black blue board bond book both bridge bright brown"
     " bush but can case chance chase chin china christian church city close coal cook cooper court cross cruz dance"
     " date day days dear do done down early east even fair far field fields first fish fisher flowers ford foot for"
@@ -117,8 +121,8 @@ COMMON = _words(
 )
 """Families' names that are words, too: they count only where a capital is not a sentence's own."""
 
-MONTHS = _words("january february march april may june july august september october november december")
-BEFORE_MONTHS = _words(
+MONTHS = words_of("january february march april may june july august september october november december")
+BEFORE_MONTHS = words_of(
     "in on of since until till by from last next this early late mid every each before after during through and to"
 )
-BEFORE_PLACES = _words("in at near from across throughout inside outside around through via towards of")
+BEFORE_PLACES = words_of("in at near from across throughout inside outside around through via towards of")

@@ -7,6 +7,7 @@ from topics.records import Mention
 from workers.article.agreed import agreed
 from workers.article.carried import carried
 from workers.article.document import Document, named, title_first
+from workers.article.full_names import with_full_names
 from workers.article.gazetteer import LEADING, TRAILING, Gazetteer, bare
 from workers.article.governments import government
 from workers.article.lexicon import OFFICES
@@ -24,7 +25,8 @@ def understood(
     come first, then in order; none overlaps another, and each has its canonical name. Time is linear in the text.
     """
     document = Document.of(texts, combine((), known), gazetteer)
-    mentions = agreed(document, combine(tuple(mended(document, model)), known))
+    found = with_full_names(document, combine(tuple(mended(document, model)), known))
+    mentions = agreed(document, found)
     people = People.of(document, mentions)
     mentions, acronyms = with_acronyms(document, carried(document, mentions, people))
     return canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))

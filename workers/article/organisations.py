@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from topics.records import Mention
 from workers.article.acronyms import explained, initials, is_acronym, without_legal_form
 from workers.article.agreed import found_everywhere
-from workers.article.document import NAMES, Document, relabelled
+from workers.article.document import NAMES, Document, mention_of, relabelled
 from workers.article.forms import Form
 from workers.article.lexicon import ORGANISATIONS
 from workers.article.words import Words
@@ -24,26 +24,28 @@ class Organisations:
     by_form: Mapping[Form, Name]
 
     @classmethod
-    def of(cls, document: Document, mentions: Iterable[Mention], acronyms: Mapping[Form, Form]) -> "Organisations":
+    def of(cls, document: Document, mentions: Iterable[Mention], acronyms: Mapping[Form, Mention]) -> "Organisations":
         """`acronyms` are those that the article explains, with the names in full."""
         texts = _texts(document, mentions)
         names = _names(document, texts)
-        joined = dict(_shorter(document, texts, names)) | dict(_abbreviated(texts, names)) | dict(acronyms)
-        return cls(names | {short: names[longer] for short, longer in joined.items() if longer in names})
+        joined = dict(_shorter(document, texts, names)) | dict(_abbreviated(texts, names))
+        meant = {short: names[longer] for short, longer in joined.items()}
+        told = {short: names.get(document.form(full)) or document.lookup(full) for short, full in acronyms.items()}
+        return cls(names | meant | told)
 
 
-def with_acronyms(document: Document, mentions: Sequence[Mention]) -> tuple[tuple[Mention, ...], dict[Form, Form]]:
+def with_acronyms(document: Document, mentions: Sequence[Mention]) -> tuple[tuple[Mention, ...], dict[Form, Mention]]:
     """The mentions with the acronyms that the article explains wherever they stand, and each one's name in full."""
     labels: dict[Form, str] = {}
-    acronyms: dict[Form, Form] = {}
+    acronyms: dict[Form, Mention] = {}
     found = _labels(document, mentions)
     for words in document.fields.values():
         for acronym, full in explained(words):
-            label = _label(words, full, found)
+            label = _label(words, acronym, full, found)
             if label:
                 short, longer = words.form(acronym), words.form(full)
                 labels |= {short: label, longer: label}
-                acronyms[short] = longer
+                acronyms[short] = mention_of(words, full, label)
     if not acronyms:
         return tuple(mentions), acronyms
     agreeing = [_relabelled(document, mention, labels) for mention in mentions]
@@ -59,12 +61,14 @@ def _labels(document: Document, mentions: Iterable[Mention]) -> dict[tuple[str, 
     return labels
 
 
-def _label(words: Words, full: range, labels: Mapping[tuple[str, int], str]) -> str:
-    """What an explained name is: an organisation if a word says so, else what its last words are; "" if no name."""
+def _label(words: Words, acronym: range, full: range, labels: Mapping[tuple[str, int], str]) -> str:
+    """What an explained name is: an organisation if a word says so, else what its last word, or the acronym, is a part
+    of; "" for what is no name.
+    """
     if not ORGANISATIONS.isdisjoint(words.form(full)):
         return "ORG"
-    label = labels.get((words.field, words.words[full.stop - 1].start), "")
-    return label if label in NAMES - {"PERSON"} else ""
+    found = (labels.get((words.field, words.words[i].start), "") for i in (full.stop - 1, acronym.start))
+    return next((label for label in found if label in NAMES - {"PERSON"}), "")
 
 
 def _relabelled(document: Document, mention: Mention, labels: Mapping[Form, str]) -> Mention:

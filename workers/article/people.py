@@ -102,7 +102,8 @@ def _is_one_person(words: Words, at: range) -> bool:
     return (
         within[-1].folded not in KINDS
         and within[0].text.isalpha()
-        and all(words.joined(i) and words.words[i].text.isalpha() for i in at[1:])
+        and all(words.words[i].text.isalpha() for i in at[1:])
+        and all(words.joined(i) or words.nickname(i) or words.nickname(i - 1) for i in at[1:])
         and all(words.words[i].capital or words.words[i].folded in PARTICLES or words.glued(i) for i in at)
     )
 
@@ -178,10 +179,12 @@ def _family_first(person: Person) -> bool:
 
 
 def _parts(person: Person) -> Iterator[Form]:
-    """What a name begins or ends with."""
-    for i in range(1, len(person.words)):
-        yield person.words[:i]
-        yield person.words[i:]
+    """What a name begins or ends with, and each of its words."""
+    words = person.words
+    for i in range(1, len(words)):
+        yield words[:i]
+        yield words[i:]
+        yield words[i : i + 1]
 
 
 def _may_be(person: Person, titles: frozenset[str]) -> bool:

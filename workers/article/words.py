@@ -13,6 +13,7 @@ _LINE = re.compile(r"[^\n]+")
 _ENDS = frozenset('.!?:;•|“"‘(«\n')
 _GLUE = frozenset(("-", "‑", "'", "’"))
 _WITHIN = _GLUE | {" ", "–", " - "}
+_NICKNAMES = frozenset(((' "', '" '), (" “", "” "), (" '", "' "), (" ‘", "’ "), (" (", ") ")))
 _ABBREVIATED = frozenset((". ", "."))
 _ABBREVIATION = 2  # letters of the longest that a point follows within a name: "St.", "Wm."
 
@@ -69,6 +70,10 @@ class Words:
         """Whether a word may be of one name with the one before it: "J. D. Vance", "O'Brien", "Faure-Favier"."""
         gap = self.gap(index)
         return gap in _WITHIN or (gap in _ABBREVIATED and len(self.words[index - 1].text) <= _ABBREVIATION)
+
+    def nickname(self, index: int) -> bool:
+        """Whether a word is in quotation marks or brackets between two others: "Anthony "Tony" Rivera"."""
+        return (self.gap(index), self.gap(index + 1)) in _NICKNAMES
 
     def glued(self, index: int) -> bool:
         """Whether nothing but a hyphen or an apostrophe is between a word and the one before it."""

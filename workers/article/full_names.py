@@ -1,0 +1,77 @@
+"""People in full whom the model missed or took for something else.
+
+A common given name, and a family's after it; a nickname in quotation marks.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from topics.records import Mention
+from workers.article.context import NO_PART_OF_NAMES
+from workers.article.document import NAMELIKE, Document, by_field, mention_of, span, title_first
+from workers.article.given_names import GIVEN
+from workers.article.lexicon import COMMON, HONORIFICS, KINDS, OFFICES, PARTICLES
+from workers.article.overlay import laid_over
+from workers.article.words import Words
+
+_LONGEST = 4
+_NO_FAMILY = (NO_PART_OF_NAMES - PARTICLES) | OFFICES | HONORIFICS
+
+
+def with_full_names(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
+    """The mentions, and people in full where no other name is, or one of another kind that the gazetteer lacks."""
+
+    def wins(given: Mention, other: Mention) -> bool:
+        within = given.start <= other.start and other.end <= given.end
+        return within and other.label in NAMELIKE - {"PERSON"} and span(other) not in document.known
+
+    fields = by_field(mentions)
+    for field, words in document.fields.items():
+        given = [mention_of(words, at, "PERSON") for at in _full_names(words)]
+        fields[field] = list(laid_over(fields.get(field, ()), given, wins))
+    return title_first(fields)
+
+
+def _full_names(words: Words) -> Iterator[range]:
+    end = 0
+    for i, word in enumerate(words.words):
+        if i < end or not word.capital or word.loud or not _is_given(words, i):
+            continue
+        end = _end(words, i)
+        if end - i > 1 and not _is_within_a_name(words, i, end):
+            yield range(i, end)
+
+
+def _is_given(words: Words, i: int) -> bool:
+    """Whether a word is a given name: a common one, or one with a nickname after it."""
+    word, after = words.words[i], words.word(i + 1)
+    if after is not None and after.capital and words.nickname(i + 1):
+        return word.folded not in _NO_FAMILY
+    return word.folded in GIVEN and word.folded not in COMMON
+
+
+def _end(words: Words, first: int) -> int:
+    """Where the name ends that begins with a given one (the index after its last word)."""
+    end = i = first + 1
+    if words.nickname(i) and i + 1 < len(words.words) and words.words[i + 1].capital:
+        end = i = i + 2
+    while i < min(first + _LONGEST, len(words.words)) and words.joined(i):
+        word = words.words[i]
+        if not word.text.isalpha() or word.folded in _NO_FAMILY or not (word.capital or word.folded in PARTICLES):
+            break
+        i += 1
+        if word.capital and len(word.text) > 1:
+            end = i
+    return end
+
+
+def _is_within_a_name(words: Words, first: int, end: int) -> bool:
+    before, after = words.word(first - 1), words.word(end)
+    if words.words[end - 1].folded in KINDS or (after is not None and after.folded in KINDS):
+        return True
+    if after is not None and words.gap(end) in (" ", "-", " & ") and after.capital:
+        return after.folded not in NO_PART_OF_NAMES
+    if before is None or words.gap(first) not in (" ", "-", " & ", "'", "’", ".", "@", "/", "_"):
+        return False
+    if words.gap(first) != " " or before.folded == "the":
+        return True
+    return before.capital and before.folded not in NO_PART_OF_NAMES | OFFICES | HONORIFICS
