@@ -202,6 +202,50 @@ def test_the_gazetteer_does_not_name_a_namesake(gazetteer: Gazetteer) -> None:
     assert people(understand(both, *model, gazetteer=gazetteer))[2] == ("Trump", "Trump")
 
 
+def test_mrs_and_mr_tell_a_couple_apart() -> None:
+    text = "Bill Clark and Hillary Clark met. Mrs. Clark spoke, and so did Mr. Clark. Clark left."
+    found = understand(text, ("Bill Clark", "PERSON"), ("Hillary Clark", "PERSON"))
+    assert [name for _, name in people(found)[2:]] == ["Hillary Clark", "Bill Clark", "Clark"]
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "short"),
+    [
+        ("As Laura Nasri said, Nasri won.", "Laura Nasri", "Nasri"),
+        ("As Anthony “Tony” Rizal said, Rizal won.", "Anthony “Tony” Rizal", "Rizal"),
+        ('As Xo "Tony" Rizal said, Tony won, Rizal too.', 'Xo "Tony" Rizal', "Rizal"),
+        ("Paris Holm, 34, won, as Holm knew.", "Paris Holm", "Holm"),
+        ("President Jordan Holm won, as Holm knew.", "Jordan Holm", "Holm"),
+    ],
+)
+def test_a_person_in_full_is_found_without_the_model(text: str, full: str, short: str) -> None:
+    assert {(full, full), (short, full)} <= set(people(understand(f"Nobody thought that this would happen. {text}")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the Laura Nasri Tower",
+        "Laura Nasri Foundation",
+        "Laura",
+        "the Laura Nasri",
+        "Georgia Power rose",
+        "Laura, Nasri",
+    ],
+)
+def test_a_given_name_within_another_name_or_alone_is_nobody_in_full(text: str) -> None:
+    assert people(understand(f"It was, as everybody had thought, {text}.")) == []
+
+
+def test_what_the_article_names_elsewhere_is_found_in_capitals(gazetteer: Gazetteer) -> None:
+    text = "HANOI (Agency) - China and Kestrel Lines met Friedrich Merz."
+    found = understand(
+        text, ("Kestrel Lines", "ORG"), title="CHINA AND MERZ MEET KESTREL LINES; US WINS", gazetteer=gazetteer
+    )
+    assert [m.name for m in found if m.field == "title"] == ["China", "Friedrich Merz", "Kestrel Lines"]
+    assert ("HANOI", "GPE", "Hanoi") in [(m.text, m.label, m.name) for m in found]
+
+
 def test_an_office_is_not_given_to_a_namesake(gazetteer: Gazetteer) -> None:
     text = "Melania Trump left. Then President Trump spoke."
     found = understand(text, ("Melania Trump", "PERSON"), gazetteer=gazetteer)

@@ -9,7 +9,7 @@ from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMES, Document, by_field, mention_of, relabelled, span, title_first
 from workers.article.forms import Form, Forms
 from workers.article.lexicon import BUSINESS, OFFICES, SMALL
-from workers.article.overlay import laid_over
+from workers.article.overlay import completes, laid_over
 from workers.article.words import Words
 
 _LONGEST = 12  # words of a name that is looked for elsewhere: what has more is a sentence
@@ -34,7 +34,7 @@ def found_everywhere(
     fields = by_field(mentions)
     for field, words in document.fields.items():
         given = [mention_of(words, at, labels[words.form(at)]) for at in tree.find(words, _stands)]
-        fields[field] = list(laid_over(fields.get(field, ()), given, _completes))
+        fields[field] = list(laid_over(fields.get(field, ()), given, completes))
     return title_first(fields)
 
 
@@ -68,12 +68,6 @@ def _agreeing(document: Document, mention: Mention, labels: Mapping[Form, str]) 
     if mention.label not in NAMES or span(mention) in document.known:
         return mention
     return relabelled(mention, labels.get(document.form(mention), mention.label))
-
-
-def _completes(given: Mention, other: Mention) -> bool:
-    """Whether a name takes the place of a mention: of a part of it."""
-    longer = given.end - given.start > other.end - other.start
-    return longer and given.start <= other.start and other.end <= given.end and other.label in NAMES
 
 
 def _stands(words: Words, at: range) -> bool:

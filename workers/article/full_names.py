@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMELIKE, Document, by_field, mention_of, span, title_first
-from workers.article.given_names import GIVEN
-from workers.article.lexicon import COMMON, HONORIFICS, KINDS, OFFICES, PARTICLES
+from workers.article.given_names import GIVEN, PLACES_GIVEN
+from workers.article.lexicon import COMMON, HONORIFICS, KINDS, OFFICES, PARTICLES, SAYS
 from workers.article.overlay import laid_over
+from workers.article.people import titles_before
 from workers.article.words import Words
 
 _LONGEST = 4
@@ -46,7 +47,19 @@ def _is_given(words: Words, i: int) -> bool:
     word, after = words.words[i], words.word(i + 1)
     if after is not None and after.capital and words.nickname(i + 1):
         return word.folded not in _NO_FAMILY
+    if word.folded in PLACES_GIVEN:
+        return bool(titles_before(words, i)) or _is_subject(words, i + 2)
     return word.folded in GIVEN and word.folded not in COMMON
+
+
+def _is_subject(words: Words, i: int) -> bool:
+    """Whether what people do, or what is said of people, is at `i`: "said", ", 34,", ", who"."""
+    word = words.word(i)
+    if word is None:
+        return False
+    if words.gap(i) == ", ":
+        return word.text.isdigit() or word.folded == "who"
+    return words.gap(i) == " " and word.folded in SAYS
 
 
 def _end(words: Words, first: int) -> int:

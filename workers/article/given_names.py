@@ -52,7 +52,7 @@ MEN_GIVEN = words_of(
     " hiroshi horacio horst howard hubert hugh hugo hussein ian ibrahim ignacio igor ikram imran ioannis isaac isaiah"
     " ismail ivan ivo jacek jacob jacques jaime jair jake jakob jakub jamal james jamie jan janusz jared jaroslav"
     " jason javier jeff jeffrey jens jeremy jerome jerry jerzy jesse jesus jim jimmy joachim joao joaquin joe joel"
-    " joerg johan johann johannes john johnny jon jonas jonathan jordan jorge jose josef joseph joshua juan juergen"
+    " joerg johan johann johannes john johnny jon jonas jonathan jorge jose josef joseph joshua juan juergen"
     " jules julian julien julio jurgen justin kamal karim karl kazuo keith ken kenji kenneth kevin khaled khalid"
     " kieran klaus konstantin krzysztof kurt kyle lance larry lars laurence laurent lawrence lee leo leon leonard"
     " leonardo leonid leopoldo leroy leszek lewis liam lionel lorenzo lothar louis luc luca lucas luigi luis luiz"
@@ -74,3 +74,9 @@ MEN_GIVEN = words_of(
     " wladimir wojciech wolfgang xavier yannick yasser yitzhak youssef yuri yusuf yves zachary zbigniew"
 )
 GIVEN = WOMEN_GIVEN | MEN_GIVEN
+
+PLACES_GIVEN = words_of(
+    "adelaide austin brooklyn carolina chad charlotte chelsea dakota dallas florence geneva georgia houston india"
+    " israel jordan kenya lincoln lorraine madison orlando paris roman savannah sydney victoria virginia"
+)
+"""Places that are given names, too: they need more than a capitalised word after them."""

@@ -72,7 +72,7 @@ ORGANISATIONS = BUSINESS | words_of(
     " coalition commission committee community confederation conference congress consortium cooperation corps council"
     " department energy federation forces foundation front fund guard hospital initiative institute journal league"
     " ministry movement navy news newspaper office organization organisation parliament party police post press"
-    " registry school senate service society survey times trust union university workers"
+    " registry school senate service society state survey tech times trust union university workers"
 )
 PLACES = words_of(
     "airport arena avenue base bay beach boulevard bridge building center centre college county court district hall"

@@ -14,6 +14,7 @@ from workers.article.lexicon import OFFICES
 from workers.article.mended import mended
 from workers.article.organisations import Name, Organisations, with_acronyms
 from workers.article.people import People, Person, titles_before
+from workers.article.shouted import with_shouted
 
 
 def understood(
@@ -29,6 +30,7 @@ def understood(
     mentions = agreed(document, found)
     people = People.of(document, mentions)
     mentions, acronyms = with_acronyms(document, carried(document, mentions, people))
+    mentions = with_shouted(document, mentions)
     return canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))
 
 
@@ -40,7 +42,7 @@ def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Men
     """
     trimmed = [(_trimmed(mention), rank) for rank, source in ((0, gazetteer), (1, model)) for mention in source]
     by_length = sorted(
-        ((mention, rank) for mention, rank in trimmed if mention.start < mention.end),
+        ((mention, rank) for mention, rank in trimmed if mention.text.strip()),
         key=lambda item: (item[0].start - item[0].end, item[1], item[0].start),
     )
     kept: dict[str, list[Mention]] = {}

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from topics.records import Mention
+from workers.article.document import NAMES
 
 Rival = Callable[[Mention, Mention], bool]
 """Whether the first, a name that the text gives, may replace the second, which overlaps it."""
@@ -22,3 +23,9 @@ def laid_over(mentions: Sequence[Mention], given: Iterable[Mention], wins: Rival
         if all(wins(mention, rival) for rival in rivals):
             kept[first:last] = [mention]
     return tuple(kept)
+
+
+def completes(given: Mention, other: Mention) -> bool:
+    """Whether a name takes the place of a mention: of a part of it."""
+    longer = given.end - given.start > other.end - other.start
+    return longer and given.start <= other.start and other.end <= given.end and other.label in NAMES

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from topics.records import Mention
 from workers.article.document import Document
 from workers.article.forms import Form
+from workers.article.given_names import MEN_GIVEN, WOMEN_GIVEN
 from workers.article.lexicon import (
     AFTER_NAMES,
     DROPPED,
@@ -189,8 +190,6 @@ def _parts(person: Person) -> Iterator[Form]:
 
 def _may_be(person: Person, titles: frozenset[str]) -> bool:
     """Whether "Mr" or "Mrs" can be before a name. Without one of these, everybody may be meant."""
-    if titles & WOMEN:
-        return bool(person.titles & WOMEN) or not person.titles & MEN
-    if titles & MEN:
-        return bool(person.titles & MEN) or not person.titles & WOMEN
-    return True
+    woman = bool(person.titles & WOMEN) or person.words[0] in WOMEN_GIVEN
+    man = bool(person.titles & MEN) or person.words[0] in MEN_GIVEN
+    return not (titles & WOMEN and man and not woman) and not (titles & MEN and woman and not man)
