@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.delivering import an_alert
 from topics.codec import decode_raw, encode
 from topics.identity import article_id_of
-from topics.records import EnrichedArticle, RawArticle, RuleMet
+from topics.records import EnrichedArticle, Evidence, RawArticle, RuleMet
 from workers.sections import Route, Sink
 from workers.tracing.deliveries import Reached
 from workers.tracing.found import Delivery, Met, Place, Ring, Searched, Trace, Way
@@ -163,11 +163,16 @@ def _shown(*ways: Way) -> str:
 
 
 def test_what_it_says_is_safe_to_print_and_in_order_of_time() -> None:
+    named = Evidence(field="title", start=0, end=2, text="台湾", clause="Q865", entity="Q865")
     hit = Met(
         desk="trade\x1b[2J",
         severity="urgent",
         place=Place(topic="news.hits", partition=0, offset=1, at=datetime(2026, 11, 2, 12, 0, 2, tzinfo=UTC)),
-        rules=(RuleMet(watchlist="w", version="1", rule="r", severity="urgent", evidence=ALERT.rules[0].evidence),),
+        rules=(
+            RuleMet(
+                watchlist="w", version="1", rule="r", severity="urgent", evidence=(*ALERT.rules[0].evidence, named)
+            ),
+        ),
         outcome="alerted",
         alerts=(
             Ring(
@@ -194,6 +199,7 @@ def test_what_it_says_is_safe_to_print_and_in_order_of_time() -> None:
     order = [text.index(part) for part in ("arrived in", "met 1 rule", "enriched:", "2026-11-03", "alerted:")]
     assert order == sorted(order)
     assert text.splitlines()[0] == "A  line and more"
+    assert "w/r (urgent): “tariffs” in the text for “tariff*”; “台湾” in the title as Q865" in text
 
 
 @pytest.mark.parametrize(

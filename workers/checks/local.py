@@ -12,7 +12,7 @@ from alerts.gazetteer import GazetteerError
 from alerts.sinks import Sink
 from alerts.sources import SourcesError
 from alerts.sources import load as load_sources
-from alerts.watchlist import WatchlistError, load_all
+from alerts.watchlist import WatchlistError, asks_for_mentions, load_all
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers import telemetry
@@ -93,6 +93,9 @@ def watchlists(settings: Settings) -> Iterator[Finding]:
         yield fine("watchlists", f"{len(loaded)} in files, {rules} rules, for the desks {', '.join(desks)}")
     else:
         yield warning("watchlists", "none in files")
+    if asks_for_mentions(loaded) and not Options(model=settings.model, models=settings.models).recognisers:
+        said = "terms ask for labels or entities without a model: only names of the gazetteer meet them"
+        yield warning("watchlists", said, remedy="model = an installed spaCy pipeline, or a folder of one")
 
 
 def pool(settings: Settings) -> Iterator[Finding]:
