@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.gold.language_texts import judged, texts
 from workers.article.language import UNKNOWN, detect, normalise
 
 SENTENCES = {
@@ -138,3 +139,65 @@ def _best(text: str) -> float:
         return time.perf_counter() - started
 
     return min(once() for _ in range(5))
+
+
+def test_200_characters_are_enough_for_twenty_languages() -> None:
+    counts = judged(200, detect)
+    assert counts.total() == 300
+    assert counts["right"] / counts.total() >= 0.99
+    assert counts["wrong"] == 0
+
+
+@pytest.mark.parametrize("size", [100, 50, 20])
+def test_a_shorter_text_is_rather_unknown_than_wrong(size: int) -> None:
+    counts = judged(size, detect)
+    assert counts["wrong"] / counts.total() <= 0.005
+
+
+def test_a_true_declaration_is_never_contradicted() -> None:
+    assert [language for language, text in texts() if detect(text, declared=language) != language] == []
+
+
+def test_a_declaration_that_a_long_text_contradicts_is_a_default_and_not_believed() -> None:
+    wrong = [(language, text) for language, text in texts() if language not in ("en", "id")]
+    assert [language for language, text in wrong if detect(text, declared="en") != language] == []
+    assert detect(SENTENCES["fr"], declared="en") == "en"  # too short to be sure
+
+
+@pytest.mark.parametrize("pair", [("da", "no"), ("no", "da")])
+def test_between_languages_easily_taken_for_each_other_the_declaration_decides(pair: tuple[str, str]) -> None:
+    written, declared = pair
+    assert {detect(text, declared=declared) for language, text in texts() if language == written} == {declared}
+
+
+LOREM = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore."
+TICKERS = "AAPL MSFT NVDA TSLA GOOG AMZN META INTC AMD QCOM TXN AVGO MU LRCX KLAC AMAT ASML TSM SAP ORCL CRM ADBE IBM"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LOREM * 3,
+        TICKERS,
+        "a" * 300,
+        "ha " * 100,
+        "VGhpcyBpcyBub3QgYSBsYW5ndWFnZQ" * 9,
+        "😀🎉" * 200,
+        "\u200b\u202e" * 500,
+    ],
+)
+def test_what_is_no_language_of_the_news_is_unknown(text: str) -> None:
+    assert detect(text) == UNKNOWN
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ar", "fr"])
+def test_marks_that_are_not_seen_do_not_change_the_language(language: str) -> None:
+    text = SENTENCES[language]
+    assert detect("\u200b".join(text)) == language
+    assert detect(f"\u202e\u200f\ufeff{text}\u2069") == language
+    assert detect("😀 ".join(text.split(" "))) == language
+
+
+def test_addresses_do_not_outweigh_a_text_in_another_script() -> None:
+    address = "https://www.example.com/economy/markets/budget-review-and-the-long-road-to-recovery-for-the-country"
+    assert detect(f"{SENTENCES['zh']} {address} newsroom.of.the.ministry.of.finance@example.com") == "zh"

@@ -8,30 +8,53 @@ from collections import Counter
 from functools import cache, lru_cache
 from typing import Any
 
+from workers.article.twins import told_apart, twins
+
 UNKNOWN = "und"
 LOOKED_AT = 1_000
 """Characters from the beginning: enough to be sure, and 0.5 ms."""
 SURE = 0.7
 """The least probability that a short text is believed at; on 2,203 headlines none above it was wrong."""
+SURE_OF_TWINS = 0.95
+"""As `SURE`, for languages easily taken for each other, where no word tells which it is."""
 SURE_WHEN_LONG = 0.5
-LONG = 200
-"""Letters."""
+LONG = 150
+"""Letters: about 200 characters."""
 ENOUGH_TO_CONTRADICT = 10
 """Letters of another script that outweigh a declared language."""
+
+# Addresses; arrows, dingbats, emoji with their variants and tags.
+_NO_LANGUAGE = re.compile(
+    r"(?:https?://|www\.)[!-~]+|(?<![!-?A-~])[!-?A-~]+@[!-~]+"
+    r"|[\u2190-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff\U000e0000-\U000e007f]+"
+)
+# Soft hyphens, zero-width spaces, marks of direction. Zero-width joiners stay: they are letters to Persian.
+_UNSEEN = dict.fromkeys(
+    (0xAD, 0x61C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF), None
+)
 
 
 def detect(text: str, *, declared: str | None = None) -> str:
     """The ISO 639-1 code of the text's language, "und" where it is too short or too mixed to say.
 
-    `declared` may be a code of two or three letters, a tag ("en-US", "zh-Hans") or a name ("English"); it is
-    believed unless the text is plainly in another script.
+    `declared` may be a code of two or three letters, a tag ("en-US", "zh-Hans") or a name ("English"). It is believed
+    unless the text is plainly in another script, or long enough to be sure that it is in another language: what is
+    declared may be a system's default.
     """
-    head = text[:LOOKED_AT]
+    head = _plain(text[:LOOKED_AT])
     script, letters = _script(head)
     claimed = normalise(declared) if declared else None
-    if claimed and (letters < ENOUGH_TO_CONTRADICT or script in _scripts_of(claimed)):
-        return claimed
-    return _guess(head, script, letters)
+    if claimed is None or (letters >= ENOUGH_TO_CONTRADICT and script not in _scripts_of(claimed)):
+        return _guess(head, script, letters)
+    return _contradiction(head, script, letters, claimed) or claimed
+
+
+def _contradiction(text: str, script: str, letters: int, claimed: str) -> str | None:
+    """The language that a long text is in where it is not the declared one, nor one easily taken for that."""
+    if letters < LONG or claimed not in _LANGUAGES.get(script, ()):
+        return None
+    found = _guess(text, script, letters)
+    return None if found in (UNKNOWN, *twins(claimed)) else found
 
 
 def legible(text: str, language: str) -> bool:
@@ -89,25 +112,47 @@ def _script_of(character: str) -> str:
     return next((script for script, ranges in _RANGES.items() if any(a <= code <= b for a, b in ranges)), "")
 
 
+def _plain(text: str) -> str:
+    """Without what is the same in every language, and characters that are not seen."""
+    return _NO_LANGUAGE.sub(" ", text.translate(_UNSEEN))
+
+
 def _guess(text: str, script: str, letters: int) -> str:
     languages = _LANGUAGES.get(script, ())
     if not languages or (script == "Han" and letters < 8):  # four characters may be Chinese or Japanese
         return UNKNOWN
     if len(languages) == 1:
         return languages[0] if letters >= 2 else UNKNOWN
-    chances = {code: chance for code, chance in _identifier().rank(text) if code in languages}
-    best = max(chances, key=lambda code: chances[code])
-    share = chances[best] / (sum(chances.values()) or 1.0)
-    return _ALIASES.get(best, best) if share >= (SURE_WHEN_LONG if letters >= LONG else SURE) else UNKNOWN
+    chances = _chances(text)
+    best, chance = max(chances.items(), key=lambda item: item[1])
+    if best not in languages and chance >= SURE:  # Latin, Luxembourgish, no language at all
+        return UNKNOWN
+    shares = {code: chances[code] / (sum(chances[other] for other in languages) or 1.0) for code in languages}
+    return _likeliest(text, shares, letters)
+
+
+def _chances(text: str) -> Counter[str]:
+    """The model's probabilities; what it tells apart within a language is together here (nn: no, wuu: zh)."""
+    chances: Counter[str] = Counter()
+    for code, chance in _identifier().rank(text):
+        chances[_ALIASES.get(code, code)] += chance
+    return chances
+
+
+def _likeliest(text: str, shares: dict[str, float], letters: int) -> str:
+    best = max(shares, key=lambda code: shares[code])
+    enough = SURE_WHEN_LONG if letters >= LONG else SURE
+    family = twins(best)
+    if family and (told := told_apart(text, best)):
+        return told if sum(shares[code] for code in family) >= enough else UNKNOWN
+    return best if shares[best] >= (SURE_OF_TWINS if family else enough) else UNKNOWN
 
 
 @cache
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages([code for code in identifier.labels if code in _MODEL])
-    return identifier
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 @cache
@@ -151,7 +196,6 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     "Khmer": ("km",),
 }
 """The languages to choose from in each script: those that news is written in and the model tells apart."""
-_MODEL = {language for languages in _LANGUAGES.values() for language in languages}
 _ALSO = {
     "ja": ("Han",),
     "ko": ("Han",),
@@ -246,6 +290,10 @@ _ALIASES = {
     "filipino": "tl",
     "arb": "ar",
     "zsm": "ms",
+    "wuu": "zh",
+    "ary": "ar",
+    "arz": "ar",
+    "uzs": "uz",
     "pes": "fa",
 }
 """Retired codes, codes of a language's largest form, and names that pycountry's table lacks."""
