@@ -59,7 +59,7 @@ def _contradiction(text: str, script: str, letters: int, claimed: str) -> str | 
 
 def legible(text: str, language: str) -> bool:
     """Whether a text's letters are mostly in a script that the language is written in; one without any is."""
-    script, letters = _script(text)
+    script, letters = _script(_plain(text))
     return letters == 0 or script in _scripts_of(language)
 
 
