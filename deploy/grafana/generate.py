@@ -437,8 +437,8 @@ FAILURES = Page(
                 title="Watchlists refused",
                 bad=1,
                 decimals=0,
-                about="Changes that were not taken and are not mended: the last good watchlists stay in force.",
-                queries=((f"max(wirewatch_refused_watchlists{BY_JOB})", ""),),
+                about="Watchlists and files that were not taken and are not mended: the last good ones stay in force.",
+                queries=((f"max(wirewatch_refused_watchlists{BY_JOB}) + max(wirewatch_refused_files{BY_JOB})", ""),),
                 runbook="WirewatchReloadFailed",
             ),
             Panel(
@@ -458,6 +458,7 @@ FAILURES = Page(
         "Delivery": [
             Panel(
                 title="Deliveries",
+                width=8,
                 about="In five minutes, by sink and result.",
                 stacked=True,
                 queries=(
@@ -469,7 +470,16 @@ FAILURES = Page(
                 runbook="WirewatchDeliveryFails",
             ),
             Panel(
+                title="Oldest alert waiting",
+                width=8,
+                unit="s",
+                about="How long the oldest alert that a sink has not taken has waited; those under embargo, too.",
+                queries=((f"max by (sink) (wirewatch_delivery_lag_seconds{BY_JOB})", "{{sink}}"),),
+                runbook="WirewatchDeliveryFails",
+            ),
+            Panel(
                 title="Alerts waiting",
+                width=8,
                 about="Read and not yet delivered, and not yet read, by sink.",
                 queries=(
                     (f"sum by (sink) (wirewatch_delivery_waiting_alerts{BY_JOB})", "{{sink}} in hand"),
@@ -482,10 +492,11 @@ FAILURES = Page(
             Panel(
                 title="Workers",
                 width=8,
-                about="Processes that answer, and those that are ready.",
+                about="Processes that answer, those that are ready, and those whose member id another has.",
                 queries=(
                     (f"count by (job) (wirewatch_build_info{BY_JOB})", "{{job}}"),
                     (f"sum by (job) (wirewatch_ready{BY_JOB})", "{{job}} ready"),
+                    (f"sum by (job) (wirewatch_displaced_groups{BY_JOB})", "{{job}} displaced"),
                 ),
                 runbook="WirewatchDown",
             ),

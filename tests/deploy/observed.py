@@ -48,7 +48,12 @@ class Prometheus:
         for expression, legend in panel.queries:
             data = self.ask("query_range", query=expression, start=start, end=end, step=SCRAPE * 2)
             found += [
-                {"legend": _legend(legend, one["metric"]), "labels": one["metric"], "points": _finite(one["values"])}
+                {
+                    "query": expression,
+                    "legend": _legend(legend, one["metric"]),
+                    "labels": one["metric"],
+                    "points": _finite(one["values"]),
+                }
                 for one in data["result"]
             ]
         return [one for one in found if one["points"]]

@@ -36,6 +36,12 @@ def panels() -> Iterator[Drawn]:
                 yield _drawn(name, panel)
 
 
+def annotations() -> list[str]:
+    """What every dashboard asks for to mark moments: each expression once."""
+    found = [one for page in dashboards().values() for one in page["annotations"]["list"]]
+    return list(dict.fromkeys(one["expr"] for one in found))
+
+
 def _drawn(name: str, panel: dict[str, Any]) -> Drawn:
     defaults = panel["fieldConfig"]["defaults"]
     steps = defaults.get("thresholds", {}).get("steps", [])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
 from tests.conftest import unavailable
@@ -102,6 +103,7 @@ class Run:
 
     def __init__(self, kafka: Cluster, prefix: str, folder: Path) -> None:
         self.kafka, self.prefix, self.folder = kafka, prefix, folder
+        self.strange = f"{prefix}.strange"
         self.watchlists = folder / "watchlists"
         self.watchlists.mkdir()
         for name, fields in WATCHLISTS.items():
@@ -115,12 +117,19 @@ class Run:
         ]
         return {
             "WIREWATCH_DELIVER__ROUTE": json.dumps(routes),
+            "WIREWATCH_INPUT": json.dumps([{"topics": [f"{self.prefix}.raw"]}, {"topics": [self.strange]}]),
             "WIREWATCH_SOURCES_FILE": str(self.folder / "sources.yaml"),
         }
 
     def start(self, workers: Workers) -> list[WorkerProcess]:
         enrich = workers.start("enrich", "-w", str(self.watchlists), "--processes", "1", number=2)
         return [*enrich, *workers.start("alert", number=2), *workers.start("deliver")]
+
+    async def put_a_brake_on(self) -> None:
+        """A publisher whose records nobody can read."""
+        async with AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap) as producer:
+            for _ in range(200):
+                await producer.send_and_wait(self.strange, b"{broken")
 
     def publish(self, number: int, rate: float) -> None:
         file = self.folder / "articles.jsonl"
@@ -139,12 +148,13 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.mark.deploy
 @pytest.mark.kafka
 @pytest.mark.timeout(900)
-async def test_every_panel_shows_something_of_a_real_run(
+async def test_every_query_of_every_panel_shows_something_of_a_real_run(
     kafka: Cluster, prefix: str, tmp_path: Path, pictures: Path
 ) -> None:
     await kafka.create_topics(prefix, partitions=4)
     await kafka.create_topic(f"{prefix}.copy")
     run = Run(kafka, prefix, tmp_path)
+    await kafka.create_topic(run.strange)
     answers: Callable[[str], tuple[int, dict[str, str]]] = lambda id: (503, {}) if hash(id) % 10 == 0 else (200, {})  # noqa: E731
     async with Receiver(answers) as receiver:
         with Workers(kafka.bootstrap, prefix, tmp_path, run.env(receiver.url)) as workers:
@@ -153,19 +163,29 @@ async def test_every_panel_shows_something_of_a_real_run(
                 for worker in started:
                     await asyncio.to_thread(worker.wait_ready)
                 begun = time.time()
+                await run.put_a_brake_on()
                 await asyncio.to_thread(run.publish, 2500, 25)
                 results = [
                     panel._asdict() | {"series": prometheus.series(panel, begun - 10, time.time()), "panel": None}
                     for panel in panels.panels()
                 ]
+                # One version came up in this run.
+                deploys = [
+                    prometheus.ask("query_range", query=annotation, start=begun - 10, end=time.time(), step=2)["result"]
+                    for annotation in panels.annotations()
+                ]
                 assert prometheus.up() == len(started)
     (tmp_path / "results.json").write_text(json.dumps(results))
     _draw(tmp_path / "results.json", pictures)
-    assert [f"{one['dashboard']}: {one['title']}" for one in results if not _shows(one)] == []
+    silent = [f"{one['dashboard']}: {one['title']}: {query}" for one in results for query in _silent(one)]
+    assert silent == []
+    assert deploys and all(deploys)
 
 
-def _shows(result: dict[str, Any]) -> bool:
-    return any(one["points"] for one in result["series"])
+def _silent(result: dict[str, Any]) -> list[str]:
+    """The queries of a panel that returned nothing."""
+    answered = {one["query"] for one in result["series"]}
+    return [query for query, _ in result["queries"] if query not in answered]
 
 
 def _draw(results: Path, folder: Path) -> None:
