@@ -186,6 +186,7 @@ class Stage:
         """Partitions that are not ours any more are not to be measured here."""
         for number in self.parts:
             self._metrics.forget(self.topics.hits, number)
+        self._metrics.assigned_partitions.set(0)
 
     async def _read_back(self, numbers: Sequence[int], passed: Callable[[], bool]) -> dict[int, Restored]:
         """With brokers away it waits, as long as the generation lasts."""

@@ -21,6 +21,7 @@ ENV = {
     "WIREWATCH_KAFKA": json.dumps({"session_timeout": SESSION, "consumer": {"group_instance_id": "news-0"}}),
     "WIREWATCH_DELIVER__ROUTE": json.dumps([{"name": "log", "sink": {"kind": "stdout"}}]),
     "WIREWATCH_ENRICH__PROCESSES": "1",
+    "WIREWATCH_ENRICH__STALLED_AFTER": "8",
     "WIREWATCH_MODEL": "none",
 }
 
@@ -55,8 +56,10 @@ async def test_who_came_last_works_and_the_other_waits_and_says_why(
             await asyncio.sleep(0.5)
         assert [worker.total("wirewatch_rebalances_total") for worker in (first, second)] == before
         assert (first.total(TAKEN), second.total(TAKEN)) == (1, 0)
-        assert first.total("wirewatch_lag_records") == 0
+        assert first.total("wirewatch_lag_records") == first.total("wirewatch_assigned_partitions") == 0
         assert "another process has this one's group_instance_id" in first.tail()
+        assert await asyncio.to_thread(first.stop) == 0
+        assert second.asked("readyz")[0] == 200
 
 
 @pytest.mark.parametrize("kind", ["enrich", "alert", "deliver"])
