@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from topics.errors import TransientError
-from workers import faust_app, health, permits, telemetry
+from workers import faust_app, health, permits, series, telemetry
 from workers.alert_log import MAX_BATCH_BYTES
 from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.checks import at_start as checks
@@ -120,9 +120,11 @@ async def run(
     stopping = stopping_by_signal(drain=settings.alert.drain, end=end_process)
     former = former or FormerLife()
     membership = Membership(
-        former=former.get(MEMBER), remember=partial(former.leave, MEMBER), taken_from_us=metrics.displaced
+        former=former.get(MEMBER),
+        remember=partial(former.leave, MEMBER),
+        taken_from_us=partial(series.displaced, metrics),
     )
-    app = faust_app.app(settings, settings.group_of("alert"), membership, committed=metrics.commit)
+    app = faust_app.app(settings, settings.group_of("alert"), membership, committed=partial(series.commit, metrics))
     # Batches are made whole by us: nothing is gained by waiting for more. zstd takes a sixth of lz4's time (aiokafka
     # has that at its highest level), and makes less of them.
     producer = kafka.producer(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
+from workers import series
 from workers.alert_log import Topics
 from workers.alert_part import Part, Work
 from workers.counting import exemplar
@@ -17,7 +18,7 @@ class AlertCounting:
         self._metrics = metrics
         self._topics = topics
         self._now = now
-        metrics.expect_topics(read=[topics.hits], written=[topics.alerts, topics.stories])
+        series.expect_topics(metrics, read=[topics.hits], written=[topics.alerts, topics.stories])
         self._folded_at: dict[int, float] = {}
 
     def settled(self, work: Work) -> None:

@@ -24,7 +24,7 @@ from faust.types import TP, EventT
 
 from topics.errors import ConfigError, TransientError
 from topics.events import source_of
-from workers import alert_partitions, faust_app, permits
+from workers import alert_partitions, faust_app, permits, series
 from workers.alert_counting import AlertCounting
 from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alert_part import Gap, Part, Place, Work
@@ -185,7 +185,7 @@ class Stage:
     def _forget(self) -> None:
         """Partitions that are not ours any more are not to be measured here."""
         for number in self.parts:
-            self._metrics.forget(self.topics.hits, number)
+            series.forget(self._metrics, self.topics.hits, number)
         self._metrics.assigned_partitions.set(0)
 
     async def _read_back(self, numbers: Sequence[int], passed: Callable[[], bool]) -> dict[int, Restored]:

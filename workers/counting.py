@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import TopicPartition
 
-from workers.label_values import PARAGRAPHS
+from workers import series
+from workers.label_values import ENTITIES, OTHER, PARAGRAPHS
 from workers.messages import DEAD_LETTERED, ENRICHED, Headers, Record, Result
 from workers.metrics import Metrics
 from workers.stream.brakes import Brakes
 from workers.stream.consumer import Books
 from workers.stream.place import Place
 from workers.waiting import Waiting
+
+MAX_RULES = 1000
+"""Rules with a series of their own."""
 
 Told = Callable[[Sequence[Record], Sequence[Result]], None]
 
@@ -26,6 +30,7 @@ class Counting:
         self._sources = sources
         self._brakes = brakes
         self._now = now
+        self._rules: set[tuple[str, str]] = set()
         self._waiting: Waiting[TopicPartition] = Waiting(now=now)
 
     def consumed(self, records: Sequence[Record]) -> None:
@@ -65,11 +70,21 @@ class Counting:
         metrics.hits.inc(len(result.desks))
         for kind, paragraphs in zip(PARAGRAPHS, result.paragraphs, strict=True):
             metrics.paragraph_cache.labels(kind).inc(paragraphs)
-        metrics.found(result.entities)
+        for label, number in result.entities.items():
+            # A model of the user's may have labels of its own.
+            metrics.entities.labels(label if label in ENTITIES else OTHER).inc(number)
         for desk, severity in result.desks:
             metrics.desk_hits.labels(desk, severity).inc()
         for watchlist, rule in result.rules:
-            metrics.met(watchlist, rule)
+            metrics.rule_hits.labels(*self._shown(watchlist, rule)).inc()
+
+    def _shown(self, watchlist: str, rule: str) -> tuple[str, str]:
+        """As what a rule is counted: the first `MAX_RULES` that were met have series of their own."""
+        met = (watchlist, rule)
+        if met not in self._rules and len(self._rules) >= MAX_RULES:
+            met = (OTHER, OTHER)
+        self._rules.add(met)
+        return met
 
     def measured(self, books: Mapping[TopicPartition, tuple[Books, int]]) -> None:
         """Where partitions stand, and where they end."""
@@ -85,19 +100,19 @@ class Counting:
             metrics.unaccounted.labels(*labels).set(stand.unaccounted)
 
     def committed(self, ok: bool) -> None:
-        self._metrics.commit(ok)
+        series.commit(self._metrics, ok)
 
     def rebalanced(self) -> None:
         self._metrics.rebalances.inc()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
-            self._metrics.forget(tp.topic, tp.partition)
+            series.forget(self._metrics, tp.topic, tp.partition)
             self._waiting.forget(tp)
         self._brakes.revoked(partitions)
 
     def misplaced(self, place: Place) -> None:
-        self._metrics.misplaced(place.partition.topic, place.skipped)
+        series.misplaced(self._metrics, place.partition.topic, place.skipped)
         if place.anew:
             self._brakes.forget(place.partition)
             self._waiting.forget(place.partition)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,7 +18,7 @@ from topics import events
 from topics.catalog import TOPICS
 from topics.errors import ConfigError, InvalidRecord, TransientError
 from topics.records import Alert
-from workers import health, permits
+from workers import health, permits, series
 from workers.checks import at_start as checks
 from workers.clock_check import ClockCheck
 from workers.counting import exemplar
@@ -160,11 +161,11 @@ class Courier:
         self.unaccounted: dict[TopicPartition, int] = {}
         self.loop: Loop | None = None
         self._waiting: str | None = "starting"
-        self._membership = Membership(taken_from_us=metrics.displaced)
+        self._membership = Membership(taken_from_us=partial(series.displaced, metrics))
         self._behind = False
-        metrics.expect_sink(route.name)
+        series.expect_sink(metrics, route.name)
         written = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
-        metrics.expect_topics(read=[self._topic], written=[*written, settings.topic("dead-letters")])
+        series.expect_topics(metrics, read=[self._topic], written=[*written, settings.topic("dead-letters")])
 
     def _make_sink(self, route: Route) -> Sink:
         options = route.sink.model_extra or {}
@@ -345,21 +346,21 @@ class Courier:
                 self._metrics.dead_lettered.labels(result.reason).inc()
 
     def committed(self, ok: bool) -> None:
-        self._metrics.commit(ok)
+        series.commit(self._metrics, ok)
 
     def rebalanced(self) -> None:
         self._metrics.rebalances.inc()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         for tp in partitions:
-            self._metrics.forget_delivery(self.name, tp.partition)
+            series.forget_delivery(self._metrics, self.name, tp.partition)
             self._open.forget(tp)
             self.unaccounted.pop(tp, None)
             if self._ahead is not None:
                 self._ahead.forget(tp)
 
     def misplaced(self, place: Place) -> None:
-        self._metrics.misplaced(place.partition.topic, place.skipped)
+        series.misplaced(self._metrics, place.partition.topic, place.skipped)
         if place.anew:
             self._open.forget(place.partition)
 

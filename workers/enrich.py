@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from alerts import bundle
 from alerts.watchlist import Watchlist
 from topics.events import source_of
-from workers import health, permits, resume
+from workers import health, permits, resume, series
 from workers.article.build import build
 from workers.article.options import Options
 from workers.checks import at_start as checks
@@ -106,7 +106,7 @@ class Enrich:
         self._loop: Loop | None = None
         self._waiting: str | None = "starting"
         self._closing = Closing()
-        self._membership = Membership(taken_from_us=metrics.displaced)
+        self._membership = Membership(taken_from_us=partial(series.displaced, metrics))
         self._in_force = InForce(
             settings,
             on_change=self._watchlists,
@@ -128,7 +128,7 @@ class Enrich:
         metrics.ready_while(self.ready)
         metrics.refused_watchlists.set_function(lambda: self._in_force.refused)
         written = [settings.topic(role) for role in ("enriched", "hits", "dead-letters")]
-        metrics.expect_topics(read=settings.input_topics, written=written)
+        series.expect_topics(metrics, read=settings.input_topics, written=written)
         metrics.in_flight_limit.set(settings.enrich.max_in_flight)
         metrics.in_flight_limit_bytes.set(settings.enrich.max_in_flight_bytes)
 
@@ -182,7 +182,7 @@ class Enrich:
         for origin, number in self._in_force.origins.items():
             self._metrics.watchlists.labels(origin).set(number)
         versions = {watchlist.id: watchlist.version for watchlist in watchlists}
-        self._metrics.in_force(versions, desks=desks(self._watched))
+        series.in_force(self._metrics, versions, desks=desks(self._watched))
         log.info("watchlists", versions=versions, **self._in_force.origins)
         return self._bundle()
 
@@ -329,7 +329,7 @@ class Enrich:
             metrics.in_flight_bytes.set(loop.bytes if loop else 0)
             metrics.assigned_partitions.set(loop.assigned if loop else 0)
             metrics.paused_partitions.set(loop.paused if loop else 0)
-            metrics.braked(self._brakes.held())
+            series.braked(metrics, self._brakes.held())
             if loop and self._registries.waiting is not None:
                 loop.idle()  # a registry that is away is waited for, as brokers are
             await asyncio.sleep(LOAD_INTERVAL)

@@ -4,7 +4,7 @@ A label's values are few and known: never a URL, an id or a text from an article
 so that a rate over the first occurrence is not lost.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
@@ -25,9 +25,6 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 # How old news is when it comes: the edge at 6 h is the default `max_alert_age`.
 AGE_BUCKETS = (10, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
 LOOP_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-
-MAX_RULES = 1000
-"""Rules with a series of their own."""
 
 _PARTITION = ("topic", "partition")
 _DESK = ("desk", "severity")
@@ -199,7 +196,7 @@ class Metrics:
         self.entities = new.counter(
             "wirewatch_entities_total", "Mentions found, by label (OntoNotes)", "label", known=values.ENTITIES
         )
-        # Desks and rules are those of the watchlists in force, so few; of rules the first MAX_RULES that were met.
+        # Desks and rules are those of the watchlists in force, so few; of rules the first that were met (`counting`).
         self.desk_hits = new.counter(
             "wirewatch_desk_hits_total", "Articles that met a desk's rules, by the highest severity", *_DESK
         )
@@ -212,33 +209,10 @@ class Metrics:
         self.alert_age_seconds = new.histogram(
             "wirewatch_alert_age_seconds", "From an article's publication to its alert", buckets=LATENCY_BUCKETS
         )
-        self._rules: set[tuple[str, str]] = set()
 
     def ready_while(self, ready: Callable[[], str | None]) -> None:
         """Show what /readyz says: it is ready while `ready` has no reason why not."""
         self.ready.set_function(lambda: ready() is None)
-
-    def in_force(self, versions: Mapping[str, str], *, desks: Iterable[str]) -> None:
-        """These watchlists (id -> version), and no others; `desks` are those that they serve."""
-        for desk in desks:
-            for severity in SEVERITIES:
-                self.desk_hits.labels(desk, severity)
-        self.watchlist_info.clear()
-        for watchlist, version in versions.items():
-            self.watchlist_info.labels(watchlist, version).set(1)
-
-    def found(self, labels: Mapping[str, int]) -> None:
-        """So many mentions of each label; a model of the user's may have labels of its own."""
-        for label, number in labels.items():
-            self.entities.labels(label if label in values.ENTITIES else values.OTHER).inc(number)
-
-    def met(self, watchlist: str, rule: str) -> None:
-        """An article met a rule."""
-        if (watchlist, rule) not in self._rules:
-            if len(self._rules) >= MAX_RULES:
-                watchlist = rule = values.OTHER
-            self._rules.add((watchlist, rule))
-        self.rule_hits.labels(watchlist, rule).inc()
 
     def _alerting(self, new: Declaring) -> None:
         self.hits = new.counter("wirewatch_hits_total", "Pairs of an article and a desk whose rules it met")
@@ -326,56 +300,3 @@ class Metrics:
             "result",
             known=values.RELOAD_RESULTS,
         )
-
-    def expect_sources(self, expected: Mapping[str, float | None], *, gone: Iterable[str] = ()) -> None:
-        """Show these sources, with the seconds in which something is expected of each, instead of those before."""
-        for source in set(gone) - set(expected):
-            for metric in (self.source_age, self.source_active, self.source_expect_every, self.boilerplate):
-                metric.remove(source)
-        for source, seconds in expected.items():
-            self.boilerplate.labels(source)
-            self.source_expect_every.remove(source)
-            if seconds is not None:
-                self.source_expect_every.labels(source).set(seconds)
-
-    def expect_sink(self, sink: str) -> None:
-        """Show a sink's deliveries as 0 before the first one."""
-        self.delivery_waiting.labels(sink)
-        for result in values.DELIVERIES:
-            self.deliveries.labels(sink, result)
-
-    def expect_topics(self, *, read: Iterable[str], written: Iterable[str]) -> None:
-        """Show the records of these topics as 0 before the first one."""
-        for counter, topics in ((self.consumed, read), (self.produced, written)):
-            for topic in topics:
-                counter.labels(topic)
-
-    def braked(self, partitions: Mapping[tuple[str, int], int]) -> None:
-        """The partitions (topic, number) whose brake is on, with how many records were bad; no others."""
-        self.brake_partitions.set(len(partitions))
-        self.brake_bad.clear()
-        for (topic, partition), bad in partitions.items():
-            self.brake_bad.labels(topic, str(partition)).set(bad)
-
-    def commit(self, done: bool) -> None:
-        """Offsets were committed, or could not be."""
-        self.commits.labels("ok" if done else "failed").inc()
-
-    def displaced(self, taken: bool) -> None:
-        """Another process has taken this one's place in a group, or has left it."""
-        self.displaced_groups.inc(1 if taken else -1)
-
-    def misplaced(self, topic: str, skipped: int) -> None:
-        """A place in a topic was out of range, and `skipped` records are lost by it."""
-        self.out_of_range.labels(topic).inc()
-        self.skipped.labels(topic).inc(skipped)
-
-    def forget(self, topic: str, partition: int) -> None:
-        """Drop the series of a partition that is no longer ours; whoever has it now reports them."""
-        for gauge in (self.lag, self.lag_seconds, self.end, self.position, self.committed, self.unaccounted):
-            gauge.remove(topic, str(partition))
-
-    def forget_delivery(self, sink: str, partition: int) -> None:
-        """The same for a partition of the alerts that a sink's group no longer gives to us."""
-        for gauge in (self.delivery_lag, self.delivery_lag_seconds, self.delivery_position, self.delivery_committed):
-            gauge.remove(sink, str(partition))

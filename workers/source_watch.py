@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from alerts.sources import Sources, load
+from workers import series
 from workers.followed_file import INTERVAL, FollowedFile
 from workers.messages import Record, Result
 from workers.metrics import Metrics
@@ -78,7 +79,9 @@ class SourceWatch:
     def _take(self, found: Sources) -> None:
         """A source counts as heard of when it is first listed: nobody knows better."""
         now = self._now()
-        self._metrics.expect_sources({source.id: source.expect_every for source in found.listed}, gone=self._last)
+        series.expect_sources(
+            self._metrics, {source.id: source.expect_every for source in found.listed}, gone=self._last
+        )
         self._last = {source.id: self._last.get(source.id, now) for source in found.listed}
         self.current = found
         self.show()

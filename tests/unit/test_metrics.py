@@ -1,13 +1,19 @@
 """Metrics: names by convention, bounded labels, series that begin at 0 and end with their partition."""
 
 import re
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from topics.errors import REASONS
 from topics.inputs.form import FIELDS
+from workers import series
+from workers.counting import MAX_RULES, Counting
+from workers.messages import Record, Result
 from workers.metrics import Metrics
+from workers.stream.brake import Rules
+from workers.stream.brakes import Brakes
 
 UNITS = (  # of gauges
     "_seconds|_bytes|_records|_articles|_partitions|_groups|_processes|_offset|_rules|_alerts|_watchlists"
@@ -64,7 +70,7 @@ def test_every_field_that_may_be_missing_begins_at_0(metrics: Metrics) -> None:
 def test_a_sink_begins_at_0(metrics: Metrics) -> None:
     labels = {"sink": "chat", "result": "delivered"}
     assert metrics.registry.get_sample_value("wirewatch_deliveries_total", labels) is None
-    metrics.expect_sink("chat")
+    series.expect_sink(metrics, "chat")
     assert metrics.registry.get_sample_value("wirewatch_deliveries_total", labels) == 0
 
 
@@ -73,21 +79,38 @@ def test_a_partition_that_is_gone_is_no_longer_reported(metrics: Metrics) -> Non
     for gauge in gauges:
         for partition in ("0", "1"):
             gauge.labels("raw", partition).set(7)
-    metrics.forget("raw", 0)
-    metrics.forget("raw", 5)  # never seen: nothing to do
+    series.forget(metrics, "raw", 0)
+    series.forget(metrics, "raw", 5)  # never seen: nothing to do
     text = generate_latest(metrics.registry).decode()
     assert 'partition="0"' not in text
     assert text.count('partition="1"') == len(gauges)
+
+
+def test_of_rules_the_first_that_are_met_have_series_of_their_own(metrics: Metrics) -> None:
+    async def unused(*_: Any) -> Any: ...
+
+    brakes = Brakes(Rules(), submit=unused, newest=unused)
+    counting = Counting(metrics, sources=lambda records, results: None, brakes=brakes)
+    record = Record("news.raw", 0, 0, 0, None, b"", ())
+    for number in [*range(MAX_RULES + 500), 0]:
+        counting.settled([record], [Result("enriched", rules=(("w", f"r{number}"),))], sent=0.1)
+
+    def count(watchlist: str, rule: str) -> float | None:
+        labels = {"watchlist": watchlist, "rule": rule}
+        return metrics.registry.get_sample_value("wirewatch_rule_hits_total", labels)
+
+    assert (count("w", "r0"), count("w", f"r{MAX_RULES - 1}"), count("other", "other")) == (2, 1, 500)
+    assert count("w", f"r{MAX_RULES}") is None
 
 
 def test_only_listed_sources_are_reported(metrics: Metrics) -> None:
     def sources(name: str) -> set[str]:
         return {s.labels["source"] for f in metrics.registry.collect() for s in f.samples if s.name == name}
 
-    metrics.expect_sources({"wire": 900.0, "daily": None})
+    series.expect_sources(metrics, {"wire": 900.0, "daily": None})
     assert sources("wirewatch_source_expect_every_seconds") == {"wire"}
     assert sources("wirewatch_boilerplate_paragraphs_total") == {"wire", "daily"}
-    metrics.expect_sources({"daily": 60.0}, gone=["wire", "daily"])
+    series.expect_sources(metrics, {"daily": 60.0}, gone=["wire", "daily"])
     assert sources("wirewatch_source_expect_every_seconds") == {"daily"}
     assert sources("wirewatch_boilerplate_paragraphs_total") == {"daily"}
 
