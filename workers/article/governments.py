@@ -4,12 +4,15 @@ Such a mention stays a GPE, its text the city's; its name is the country's. Only
 everywhere else the city is the city.
 """
 
+from collections.abc import Sequence
+
 from topics.records import Mention
 from workers.article.capitals import CAPITALS
-from workers.article.document import Document
+from workers.article.document import Document, named, span
 from workers.article.words import Words
 
-_NEAR = 5  # words before "between" among which must be what is between two governments
+_NEAR = 5  # words before "between" or "with" among which must be what governments have with one another
+_LONGEST = 3  # words of the other's name
 
 
 def _set(text: str) -> frozenset[str]:
@@ -24,6 +27,12 @@ _ACTS = _set(
     " retaliate impose recognise recognize condemn welcomed welcomes maintains fears seeks sought argues severed"
     " withdrew blames blamed dismissed dismisses suspended ratified annexes ceded concedes conceded"
 )
+_ACTS_OF_MANY = _set(
+    "wants want wanted hopes hoped agreed agrees offered offers proposed proposes promised sent sends asked asks told"
+    " called calls responded responds reacted supports supported believes announced plans planned expects signed sees"
+    " saw needs needed knows tried tries hit pulled stopped started began continues continued offer agree"
+)
+"""What cities do, too, but less often than the government that an article is about."""
 _TOGETHER = _set(
     "agreed agree signed sign resumed resume exchanged exchange restored restore severed normalised normalized"
 )
@@ -35,7 +44,7 @@ _OWNS = _set(
     " invasion aggression allies ally sovereignty territorial foreign military nuclear diplomatic demand demands"
     " concession concessions rejection accusation accusations insistence refusal ambitions intentions troops forces"
     " annexation occupation propaganda leaders leadership export response minister ministers ministry parliament army"
-    " navy armed intelligence spy negotiators negotiator delegation cabinet prime central"
+    " navy armed intelligence spy answer negotiators negotiator delegation cabinet prime central"
 )
 _MAKES = _set("backed led imposed appointed installed aligned allied friendly controlled brokered sponsored")
 _DEALS = _set(
@@ -44,16 +53,18 @@ _DEALS = _set(
     " rapprochement détente detente cooperation"
 )
 _OBJECTS = {
-    "with": _DEALS,
-    "on": _set("sanctions pressure tariffs embargo"),
+    "on": _set("sanctions pressure tariffs embargo curbs restrictions"),
     "against": _set("sanctions tariffs war offensive embargo retaliation retaliate"),
-    "to": _set("concession concessions ultimatum warning warnings assurances message signal loyal allied hostile"),
+    "to": _set(
+        "concession concessions ultimatum warning warnings assurances message signal loyal allied hostile apology"
+        " appeal overtures weapons"
+    ),
     "of": _set("ally allies critic critics foe foes"),
     "by": _set(
         "imposed sanctioned accused rejected condemned denounced backed recognised recognized annexed invaded claimed"
         " retaliation aggression"
     ),
-    "from": _set("concession concessions assurances retaliation pressure threats"),
+    "from": _set("concession concessions assurances retaliation pressure threats approval backing permission"),
 }
 """Before a word, before a capital: what is only had with a government."""
 _PRIZES = _set("win victory setback blow defeat triumph coup gain")
@@ -63,21 +74,39 @@ _SUFFERS = _set(
     " angered infuriated antagonised antagonized blamed blames blaming appease appeasing provoke provoked provoking"
     " recognise recognises recognised recognize recognizes recognized"
 )
+_ASKS = _set("asked asks asking pushed pushes pushing forced forces forcing persuaded convinced encouraged")
+_CALLS = _set("called calls calling")
 _DOES = _set(
     "declare recognise recognize lift impose withdraw ease abandon drop accept agree negotiate retaliate intervene"
     " condemn sign ratify halt end resume oppose concede comply"
 )
 
 
-def government(document: Document, mention: Mention) -> str | None:
-    """The country whose government a mention of its capital means, by name; None where it may mean the city."""
-    words, at = document.words(mention)
-    country = CAPITALS.get(words.form(at)) if mention.label == "GPE" else None
-    if country is None or _is_in_an_address(words, at):
-        return None
+def with_governments(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
+    """The mentions, capitals that mean a government under their country's name and id."""
+    capitals = [mention for mention in mentions if mention.label == "GPE" and document.form(mention) in CAPITALS]
+    sure = {span(mention) for mention in capitals if _is_government(*document.words(mention))}
+    named_once = {document.form(mention) for mention in capitals if span(mention) in sure}
+    sure |= {span(m) for m in capitals if document.form(m) in named_once and _is_likely(*document.words(m))}
+    return tuple(_as_country(document, m) if span(m) in sure else m for m in mentions)
+
+
+def _as_country(document: Document, mention: Mention) -> Mention:
+    return named(mention, *document.listed_as(CAPITALS[document.form(mention)], "GPE"))
+
+
+def _is_government(words: Words, at: range) -> bool:
+    """Whether a capital can be nothing but its government."""
+    if _is_in_an_address(words, at):
+        return False
     if words.gap(at.stop) in ("'", "’"):
-        return country if _owns(words, at) else None
-    return country if any(sign(words, at) for sign in (_acts, _attributes, _is_object, _is_between)) else None
+        return _owns(words, at)
+    return any(sign(words, at) for sign in (_acts, _attributes, _is_object, _is_between))
+
+
+def _is_likely(words: Words, at: range) -> bool:
+    """Whether a capital, once it has been the government beyond doubt, is so here."""
+    return not _is_in_an_address(words, at) and _acts(words, at, _ACTS | _ACTS_OF_MANY)
 
 
 def _is_in_an_address(words: Words, at: range) -> bool:
@@ -97,17 +126,26 @@ def _folded(words: Words, i: int) -> str:
     return "" if word is None else word.folded
 
 
-def _acts(words: Words, at: range) -> bool:
-    """Whether it is what says or does something: "Washington said", "as Moscow has denied"."""
-    start = at.start
-    if words.gap(start) == " " and _folded(words, start - 1) == "and" and start > 1:
-        start = _start_of_capital(words, start - 2)
-    if words.gap(start) == " " and _folded(words, start - 1) not in _CONJUNCTIONS:
+def _acts(words: Words, at: range, verbs: frozenset[str] = _ACTS) -> bool:
+    """Whether it is what says or does something, alone or not: "as Moscow has denied", "Seoul and Hanoi sign"."""
+    subject = _with_another(words, at)
+    if words.gap(subject.start) == " " and _folded(words, subject.start - 1) not in _CONJUNCTIONS:
         return False
-    i = at.stop
+    i = subject.stop
     while words.gap(i) == " " and _folded(words, i) in _AUXILIARIES:
         i += 1
-    return words.gap(i) == " " and _folded(words, i) in (_ACTS if start == at.start else _ACTS | _TOGETHER)
+    return words.gap(i) == " " and _folded(words, i) in (verbs if subject == at else verbs | _TOGETHER)
+
+
+def _with_another(words: Words, at: range) -> range:
+    """A capital, and another that "and" joins to it."""
+    if words.gap(at.start) == " " and _folded(words, at.start - 1) == "and":
+        before = next((i for i in (at.start - 2, at.start - 3) if words.form(range(i, at.start - 1)) in CAPITALS), None)
+        return at if before is None else range(before, at.stop)
+    if words.gap(at.stop) == " " and _folded(words, at.stop) == "and":
+        after = next((i for i in (at.stop + 2, at.stop + 3) if words.form(range(at.stop + 1, i)) in CAPITALS), None)
+        return at if after is None else range(at.start, after)
+    return at
 
 
 def _owns(words: Words, at: range) -> bool:
@@ -120,28 +158,27 @@ def _is_object(words: Words, at: range) -> bool:
     if words.gap(at.start) != " ":
         return False
     before, further = _folded(words, at.start - 1), _folded(words, at.start - 2)
-    if before in _SUFFERS or further in _OBJECTS.get(before, ()):
+    if before in _SUFFERS or further in _OBJECTS.get(before, ()) or (before == "with" and _deals(words, at.start - 1)):
         return True
-    if before != "for":
-        return False
-    if further in _PRIZES and _folded(words, at.start - 3) in _OF_STATES:
-        return True
-    adverb = _folded(words, at.stop + 1).endswith("ly")
-    return _folded(words, at.stop) == "to" and _folded(words, at.stop + 1 + adverb) in _DOES
+    asked = before in _ASKS or (before == "on" and further in _CALLS)
+    if before == "for":
+        asked = _folded(words, at.stop + 1 + _folded(words, at.stop + 1).endswith("ly")) in _DOES
+        if further in _PRIZES and _folded(words, at.start - 3) in _OF_STATES:
+            return True
+    return asked and _folded(words, at.stop) == "to"
 
 
 def _is_between(words: Words, at: range) -> bool:
     """Whether it is one of two governments that have dealings: "talks between Washington and Beijing"."""
     first = at.start - 1
     if _folded(words, first) == "and":
-        first = _start_of_capital(words, at.start - 2) - 1
+        first = next((i for i in range(first - 1, first - _LONGEST - 2, -1) if _folded(words, i) == "between"), -1)
     elif _folded(words, at.stop) != "and":
         return False
-    return _folded(words, first) == "between" and not _DEALS.isdisjoint(
-        _folded(words, i) for i in range(max(0, first - _NEAR), first)
-    )
+    return _folded(words, first) == "between" and _deals(words, first)
 
 
-def _start_of_capital(words: Words, last: int) -> int:
-    """Where the name of a capital, or of a country in one word, begins that ends with a word."""
-    return last - 1 if words.form(range(max(0, last - 1), last + 1)) in CAPITALS else last
+def _deals(words: Words, i: int) -> bool:
+    """Whether what only governments have with one another is in the few words before."""
+    near = range(max(0, i - _NEAR), i)
+    return any(_folded(words, j) in _DEALS and not any(words.opens(k) for k in range(j + 1, i + 1)) for j in near)

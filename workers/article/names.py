@@ -9,7 +9,7 @@ from workers.article.carried import carried
 from workers.article.document import Document, named, title_first
 from workers.article.full_names import with_full_names
 from workers.article.gazetteer import LEADING, TRAILING, Gazetteer, bare
-from workers.article.governments import government
+from workers.article.governments import with_governments
 from workers.article.lexicon import OFFICES
 from workers.article.mended import mended
 from workers.article.organisations import Name, Organisations, with_acronyms
@@ -31,7 +31,8 @@ def understood(
     people = People.of(document, mentions)
     mentions, acronyms = with_acronyms(document, carried(document, mentions, people))
     mentions = with_shouted(document, mentions)
-    return canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))
+    mentions = canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))
+    return with_governments(document, mentions)
 
 
 def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Mention, ...]:
@@ -90,8 +91,7 @@ def _name(document: Document, mention: Mention, people: People, organisations: O
         return _person(document, mention, people)
     if mention.label == "ORG" and (name := organisations.by_form.get(document.form(mention))):
         return name
-    country = government(document, mention)
-    return document.lookup(mention) if country is None else document.listed_as(country, "GPE")
+    return document.lookup(mention)
 
 
 def _person(document: Document, mention: Mention, people: People) -> Name:
