@@ -26,6 +26,10 @@ def gazetteer() -> Gazetteer:
         ("They have pushed for Washington to officially declare it.", ["United States"]),
         ("It was a diplomatic victory for Hanoi.", ["Vietnam"]),
         ("Tariffs imposed by Ottawa remain.", ["Canada"]),
+        ("Hanoi and Seoul signed a pact.", ["Vietnam", "South Korea"]),
+        ("A dispute over tariffs with Ottawa goes on.", ["Canada"]),
+        ("They called on Ankara to go. Ankara wants more.", ["Turkey", "Turkey"]),
+        ("It is a Moscow-backed group.", ["Russia"]),
     ],
 )
 def test_a_capital_is_its_government_where_the_text_says_so(text: str, names: list[str], gazetteer: Gazetteer) -> None:
@@ -48,6 +52,9 @@ def test_a_capital_is_its_government_where_the_text_says_so(text: str, names: li
         "Paris, Texas, said no.",
         "Washington, D.C., said no.",
         "It was made in Berlin. Said by whom?",
+        "Ankara wants more trams.",
+        "Gunmen loyal to Mogadishu's courts came.",
+        "Paris-based staff left.",
     ],
 )
 def test_elsewhere_the_city_is_the_city(text: str, gazetteer: Gazetteer) -> None:

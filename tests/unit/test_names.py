@@ -246,6 +246,22 @@ def test_what_the_article_names_elsewhere_is_found_in_capitals(gazetteer: Gazett
     assert ("HANOI", "GPE", "Hanoi") in [(m.text, m.label, m.name) for m in found]
 
 
+def test_two_people_joined_by_a_hyphen_or_and_are_two_mentions() -> None:
+    text = "Ada Okafor and Juan Rivera met. The Okafor-Rivera talks went on, and Okafor and Rivera smiled."
+    model = (
+        ("Ada Okafor", "PERSON"),
+        ("Juan Rivera", "PERSON"),
+        ("Okafor-Rivera", "ORG"),
+        ("Okafor and Rivera", "ORG"),
+    )
+    assert [shown for shown, _ in people(understand(text, *model))[2:]] == ["Okafor", "Rivera"] * 2
+
+
+def test_a_first_name_that_the_model_took_for_something_else_is_the_person() -> None:
+    found = understand("Prime Minister Anwar Ibrahim came, and then Anwar slept.", ("Anwar", "GPE"))
+    assert people(found) == [("Anwar Ibrahim", "Anwar Ibrahim"), ("Anwar", "Anwar Ibrahim")]
+
+
 def test_an_office_is_not_given_to_a_namesake(gazetteer: Gazetteer) -> None:
     text = "Melania Trump left. Then President Trump spoke."
     found = understand(text, ("Melania Trump", "PERSON"), gazetteer=gazetteer)

@@ -63,6 +63,18 @@ def test_a_company_is_one_with_its_legal_form_and_without() -> None:
     assert [name for _, name in found] == ["Kestrel Lines Ltd."] * 3
 
 
+def test_a_company_with_its_legal_form_is_found_without_the_model() -> None:
+    text = "We are told that Kestrel Lines Inc. <KES.N> rose, and, as it seems, Crab & Shell Ltd, too."
+    found = organisations(understand(text, ("KES.N>", "PERSON")))
+    assert [shown for shown, _ in found] == ["Kestrel Lines Inc", "Crab & Shell Ltd"]
+
+
+def test_the_end_of_one_longer_name_means_it() -> None:
+    text = "The Federal Ferry Loan Board met. The Loan Board left."
+    found = organisations(understand(text, ("Federal Ferry Loan Board", "ORG"), ("Loan Board", "ORG")))
+    assert {name for _, name in found} == {"Federal Ferry Loan Board"}
+
+
 def test_the_beginning_of_two_names_means_neither() -> None:
     text = "Kestrel Lines and Kestrel Bank met. Kestrel left."
     model = (("Kestrel Lines", "ORG"), ("Kestrel Bank", "ORG"), ("Kestrel", "ORG"))

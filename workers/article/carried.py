@@ -5,7 +5,7 @@ from functools import partial
 
 from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
-from workers.article.document import NAMELIKE, Document, by_field, mention_of, span, title_first
+from workers.article.document import NAMELIKE, NAMES, Document, by_field, mention_of, relabelled, span, title_first
 from workers.article.forms import Form, Forms
 from workers.article.lexicon import (
     AFTER_NAMES,
@@ -36,9 +36,32 @@ def carried(document: Document, mentions: Sequence[Mention], people: People) -> 
     wins = _wins(document, _places(document, mentions))
     fields = by_field(mentions)
     for field, words in document.fields.items():
-        given = [mention_of(words, at, "PERSON") for at in forms.find(words, stands)]
-        fields[field] = list(laid_over(fields.get(field, ()), given, wins))
-    return title_first(fields)
+        found = list(forms.find(words, stands))
+        whole = _without_lists(words, fields.get(field, ()), found)
+        fields[field] = list(laid_over(whole, [mention_of(words, at, "PERSON") for at in found], wins))
+    return tuple(_first_name(document, mention, people) for mention in title_first(fields))
+
+
+def _without_lists(words: Words, mentions: Iterable[Mention], found: Iterable[range]) -> list[Mention]:
+    """The mentions but for those that are several people, joined by "and" or a hyphen: "Trump-Xi"."""
+    person = {i: at.start for at in found for i in at}
+
+    def is_list(at: range) -> bool:
+        people = {person.get(i, -1) for i in at if words.words[i].folded != "and"}
+        return len(people) > 1 and -1 not in people
+
+    return [mention for mention in mentions if not is_list(words.inside(mention.start, mention.end))]
+
+
+def _first_name(document: Document, mention: Mention, people: People) -> Mention:
+    """A mention by one word that is a part of one person's name, and of no word or known name, as that person."""
+    form = document.form(mention)
+    if len(form) != 1 or mention.label not in NAMES or span(mention) in document.known:
+        return mention
+    person = people.whom(form, frozenset())
+    if person is None or not person.certain or form[0] in COMMON or form[0] in document.lower:
+        return mention
+    return mention if _is_after_in(*document.words(mention)) else relabelled(mention, "PERSON")
 
 
 def _wins(document: Document, places: Set[Form]) -> Callable[[Mention, Mention], bool]:
@@ -98,7 +121,7 @@ def _is_attribute(words: Words, at: range) -> bool:
     """Whether a name says whose something is: "the Trump administration"."""
     after = words.word(at.stop)
     if after is None or words.gap(at.stop) != " ":
-        return False
+        return words.gap(at.stop) in _HYPHENS
     return after.folded in ONES_OWN or not (after.capital or after.folded in KINDS or after.folded in NO_PART_OF_NAMES)
 
 

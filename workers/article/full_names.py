@@ -1,6 +1,7 @@
-"""People in full whom the model missed or took for something else.
+"""People and companies in full that the model missed or took for something else.
 
-A common given name, and a family's after it; a nickname in quotation marks.
+A common given name, and a family's after it; any name after an office, before an age, or with a nickname within; a
+name and "Inc." or the like.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,21 +16,39 @@ from workers.article.people import titles_before
 from workers.article.words import Words
 
 _LONGEST = 4
+_LONGEST_COMPANY = 5
+_LEGAL_FORMS = frozenset(("Inc", "Corp", "Ltd", "LLC", "PLC", "Plc", "LLP", "GmbH"))
 _NO_FAMILY = (NO_PART_OF_NAMES - PARTICLES) | OFFICES | HONORIFICS
 
 
 def with_full_names(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
-    """The mentions, and people in full where no other name is, or one of another kind that the gazetteer lacks."""
+    """The mentions, and who and what is named in full where no other name is, or one that is not well known."""
 
     def wins(given: Mention, other: Mention) -> bool:
-        within = given.start <= other.start and other.end <= given.end
-        return within and other.label in NAMELIKE - {"PERSON"} and span(other) not in document.known
+        if span(other) in document.known or other.start < given.start or given.end < other.end:
+            return False
+        return other.label in NAMELIKE - {given.label} or (other.start == given.start and " " not in other.text)
 
     fields = by_field(mentions)
     for field, words in document.fields.items():
         given = [mention_of(words, at, "PERSON") for at in _full_names(words)]
+        given += [mention_of(words, at, "ORG") for at in _companies(words)]
         fields[field] = list(laid_over(fields.get(field, ()), given, wins))
     return title_first(fields)
+
+
+def _companies(words: Words) -> Iterator[range]:
+    for i, word in enumerate(words.words):
+        if word.text not in _LEGAL_FORMS or word.loud:
+            continue
+        first = i
+        while i - first < _LONGEST_COMPANY and words.gap(first) in (" ", "-", " & ", ", " if first == i else " "):
+            before = words.word(first - 1)
+            if before is None or not before.capital or before.folded in NO_PART_OF_NAMES:
+                break
+            first -= 1
+        if first < i:
+            yield range(first, i + 1)
 
 
 def _full_names(words: Words) -> Iterator[range]:
@@ -43,13 +62,20 @@ def _full_names(words: Words) -> Iterator[range]:
 
 
 def _is_given(words: Words, i: int) -> bool:
-    """Whether a word is a given name: a common one, or one with a nickname after it."""
+    """Whether a word is a given name: a common one, or one that what is beside it makes one."""
     word, after = words.words[i], words.word(i + 1)
     if after is not None and after.capital and words.nickname(i + 1):
         return word.folded not in _NO_FAMILY
-    if word.folded in PLACES_GIVEN:
-        return bool(titles_before(words, i)) or _is_subject(words, i + 2)
-    return word.folded in GIVEN and word.folded not in COMMON
+    if word.folded in GIVEN and word.folded not in COMMON:
+        return True
+    titled = bool(titles_before(words, i)) and word.folded not in _NO_FAMILY
+    aged = words.gap(i + 2) == ", " and after is not None and _is_age(words, i + 2)
+    return titled or aged or (word.folded in PLACES_GIVEN and _is_subject(words, i + 2))
+
+
+def _is_age(words: Words, i: int) -> bool:
+    word = words.word(i)
+    return word is not None and word.text.isdigit() and len(word.text) == 2 and words.gap(i + 1) == ", "
 
 
 def _is_subject(words: Words, i: int) -> bool:

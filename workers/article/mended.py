@@ -7,6 +7,7 @@ from workers.article.document import NAMES, Document, mention_of, relabelled
 from workers.article.lexicon import CORPORATE, HONORIFICS, KINDS, OFFICES, ORGANISATIONS, PLACES, SURE_OFFICES
 from workers.article.words import Words
 
+_NO_NAME = ("://", "<", ">")
 _SHOUTED = 4  # letters from which on a word in capitals after a name is the place of a dateline
 
 
@@ -24,7 +25,12 @@ def mended(document: Document, mentions: Iterable[Mention]) -> Iterator[Mention]
 
 def _is_name(document: Document, mention: Mention) -> bool:
     words, at = document.words(mention)
-    if "://" in mention.text or (mention.label == "PERSON" and any(c.isdigit() for c in mention.text)):
+    if (
+        "://" in mention.text
+        or "<" in mention.text
+        or ">" in mention.text
+        or (mention.label == "PERSON" and any(c.isdigit() for c in mention.text))
+    ):
         return False
     if mention.label == "GPE" or not mention.text.isascii():
         return True

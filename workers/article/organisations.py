@@ -101,16 +101,18 @@ def _names(document: Document, texts: Mapping[Form, Mention]) -> dict[Form, Name
 def _shorter(
     document: Document, texts: Mapping[Form, Mention], names: Mapping[Form, Name]
 ) -> Iterator[tuple[Form, Form]]:
-    """(form, longer form) where a name is the beginning of one longer name and of no other: "Nordskar" of a bank."""
-    beginning: dict[Form, set[Name]] = {}
-    longest: dict[Form, Form] = {}
+    """(form, longer form) where a name is the beginning, or in several words the end, of one longer name and of no
+    other: "Kestrel" of Kestrel Lines, "Loan Board" of the Federal Loan Board.
+    """
+    longer: dict[Form, dict[Name, Form]] = {}
     for form, name in names.items():
         for n in range(1, len(form)):
-            beginning.setdefault(form[:n], set()).add(name)
-            longest[form[:n]] = form
+            longer.setdefault(form[:n], {})[name] = form
+        for n in range(1, len(form) - 1):
+            longer.setdefault(form[n:], {})[name] = form
     for form in texts:
-        if len(beginning.get(form, ())) == 1 and document.listed(texts[form]) is None:
-            yield form, longest[form]
+        if len(longer.get(form, ())) == 1 and document.listed(texts[form]) is None:
+            yield form, next(iter(longer[form].values()))
 
 
 def _abbreviated(texts: Mapping[Form, Mention], names: Mapping[Form, Name]) -> Iterator[tuple[Form, Form]]:

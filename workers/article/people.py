@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from topics.records import Mention
 from workers.article.document import Document
 from workers.article.forms import Form
-from workers.article.given_names import MEN_GIVEN, WOMEN_GIVEN
+from workers.article.given_names import GIVEN, MEN_GIVEN, WOMEN_GIVEN
 from workers.article.lexicon import (
     AFTER_NAMES,
     DROPPED,
@@ -41,6 +41,11 @@ class Person:
     entity_id: str | None
     glued: frozenset[int]
     titles: set[str] = field(default_factory=set)
+
+    @property
+    def certain(self) -> bool:
+        """Whether more than the model says that it is a person: the gazetteer, a title, a common given name."""
+        return bool(self.entity_id or self.titles) or self.words[0] in GIVEN
 
 
 @dataclass(frozen=True, slots=True)
