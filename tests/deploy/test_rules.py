@@ -59,6 +59,15 @@ def letters(bad: float, all_: float = 100) -> Series:
     }
 
 
+def hits(bad: float) -> Series:
+    """The alert worker settles no article."""
+    return {
+        'wirewatch_dead_letters_total{job="alert",reason="not_json"}': growing(bad),
+        'wirewatch_processed_articles_total{job="alert",outcome="enriched"}': steady(0),
+        'wirewatch_consumed_records_total{job="alert",topic="news.hits"}': growing(100),
+    }
+
+
 def deliveries(delivered: float, *, retried: float = 0, refused: float = 0) -> Series:
     return {
         'wirewatch_deliveries_total{job="deliver",sink="chat",result="delivered"}': growing(delivered),
@@ -152,6 +161,7 @@ CASES = {
     ),
     # Every other record, but few of them.
     "WirewatchDeadLetters": Case(letters(20), letters(0.5, all_=1)),
+    "WirewatchDeadLetters, of hits": Case(hits(bad=20), hits(bad=0.5)),
     "WirewatchPoolCrashes": Case(
         one(RESTARTS, ',reason="crash"', growing(1)), one(RESTARTS, ',reason="recycled"', growing(5))
     ),

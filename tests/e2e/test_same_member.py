@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 from signal import SIGKILL
@@ -29,6 +30,12 @@ ENV = {
 def waits(worker: WorkerProcess) -> bool:
     status, said = worker.asked("readyz")
     return status == 503 and "same group_instance_id, news-0" in said
+
+
+def child_of(worker: WorkerProcess) -> int:
+    """The process that its supervisor has started."""
+    (child,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    return int(child)
 
 
 async def displaced(workers: Workers, kind: str) -> tuple[WorkerProcess, WorkerProcess]:
@@ -92,3 +99,17 @@ async def test_no_alert_is_lost_and_none_is_another_while_two_at_work_have_one_i
         assert second.asked("readyz")[0] == 200
         assert sum(worker.total("wirewatch_restarts_total") for worker in (first, second)) <= 4
         await assert_exact(kafka.bootstrap, topics, repeats=True)
+
+
+async def test_an_alert_worker_that_is_started_again_does_not_take_the_id_back(
+    kafka: Cluster, prefix: str, tmp_path: Path
+) -> None:
+    await kafka.create_topics(prefix, partitions=2)
+    with Workers(kafka.bootstrap, prefix, tmp_path, ENV) as workers:
+        first, second = await displaced(workers, "alert")
+        before = second.total("wirewatch_rebalances_total")
+        os.kill(child_of(first), SIGKILL)
+        await until(lambda: waits(first) and first.total("wirewatch_restarts_total") == 1)
+        await asyncio.sleep(SESSION)
+        assert waits(first)
+        assert second.total("wirewatch_rebalances_total") == before
