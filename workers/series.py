@@ -37,10 +37,12 @@ def expect_sink(metrics: Metrics, sink: str) -> None:
 
 
 def expect_topics(metrics: Metrics, *, read: Iterable[str], written: Iterable[str]) -> None:
-    """Show the records of these topics as 0 before the first one."""
-    for counter, topics in ((metrics.consumed, read), (metrics.produced, written)):
-        for topic in topics:
+    """Show what is counted of these topics as 0 before the first record."""
+    for topic in read:
+        for counter in (metrics.consumed, metrics.out_of_range, metrics.skipped):
             counter.labels(topic)
+    for topic in written:
+        metrics.produced.labels(topic)
 
 
 def braked(metrics: Metrics, partitions: Mapping[tuple[str, int], int]) -> None:

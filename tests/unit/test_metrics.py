@@ -74,6 +74,12 @@ def test_a_sink_begins_at_0(metrics: Metrics) -> None:
     assert metrics.registry.get_sample_value("wirewatch_deliveries_total", labels) == 0
 
 
+def test_what_is_counted_of_a_topic_begins_at_0(metrics: Metrics) -> None:
+    series.expect_topics(metrics, read=["raw"], written=["hits"])
+    for name, topic in (("consumed", "raw"), ("skipped", "raw"), ("produced", "hits")):
+        assert metrics.registry.get_sample_value(f"wirewatch_{name}_records_total", {"topic": topic}) == 0
+
+
 def test_a_partition_that_is_gone_is_no_longer_reported(metrics: Metrics) -> None:
     gauges = (metrics.lag, metrics.position, metrics.committed, metrics.unaccounted)
     for gauge in gauges:
@@ -101,6 +107,17 @@ def test_of_rules_the_first_that_are_met_have_series_of_their_own(metrics: Metri
 
     assert (count("w", "r0"), count("w", f"r{MAX_RULES - 1}"), count("other", "other")) == (2, 1, 500)
     assert count("w", f"r{MAX_RULES}") is None
+
+
+def test_a_route_s_partition_that_is_gone_is_no_longer_reported(metrics: Metrics) -> None:
+    gauges = (
+        *(metrics.delivery_lag, metrics.delivery_lag_seconds),
+        *(metrics.delivery_position, metrics.delivery_committed),
+    )
+    for gauge in gauges:
+        gauge.labels("chat", "3").set(7)
+    series.forget_delivery(metrics, "chat", 3)
+    assert 'partition="3"' not in generate_latest(metrics.registry).decode()
 
 
 def test_only_listed_sources_are_reported(metrics: Metrics) -> None:
