@@ -119,6 +119,7 @@ class _Coordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no t
             members = await authorized.members(self._send_req, self.group_id)
         except KafkaError as error:
             log.warning("cannot see who has the group_instance_id", group=self.group_id, error=repr(error))
+            await self.ensure_coordinator_known()  # a request that failed has made aiokafka forget it
             return None
         holder = next((member for member in members if member.instance == self._group_instance_id), None)
         return holder if self.membership.another(holder) else None
