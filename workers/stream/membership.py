@@ -70,6 +70,7 @@ class Membership:
         return holder is not None and bool(self._ours) and holder.member not in self._ours
 
     def lost(self, coordinator: GroupCoordinator, holder: Member) -> None:
+        """The id is `holder`'s: said once, and for as long as it lasts in `taken`."""
         if self.taken is None:
             self._told(True)
             log.error(
@@ -85,6 +86,7 @@ class Membership:
         )
 
     def free(self, coordinator: GroupCoordinator) -> None:
+        """We are a member by that id (again)."""
         if self.taken is not None:
             self.taken = None
             self._told(False)
