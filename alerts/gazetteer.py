@@ -14,6 +14,8 @@ word in capitals, or a word of other languages. `workers.article.context` says w
 CARE = PART + WORD + CAPITALS + LANGUAGE
 NATIONALITY = "NORP"
 """The label of entries that have the id of another one: a nationality that of its country."""
+NOTHING = "NONE"
+"""The label of entries that are no names, but words that hold one: 发展中国家 are not China (中国)."""
 
 
 class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):

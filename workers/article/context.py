@@ -34,12 +34,22 @@ _DAYS_AND_MONTHS = (
 )
 NO_PART_OF_NAMES = frozenset(f"{_SMALL_WORDS} {_TITLES} {_DAYS_AND_MONTHS}".split())
 """In lower case: words that may be capitalised beside a name without being a part of it."""
+_ARABIC_PREFIXES = "وفبلك"
+"""And, so, in, to, as: each is written together with the word after it."""
+_HANGUL = re.compile("[가-힣]*")
+_PARTICLES = re.compile(
+    "(은|는|이|가|을|를|의|에|에서|에게|와|과|도|로|으로|까지|부터|만|보다|처럼|산|인|측|군|발|계|식|내)?"
+    "(은|는|이|가|을|를|의|도|만|과|와)?"
+)
+"""What may follow a name in Korean, written together with it: a particle or two, or a suffix."""
 
 
 def whole_word(text: str, start: int, end: int) -> bool:
     """Whether no word goes on at either edge. A change of script ends a word."""
     before, after = text[start - 1 : start], text[end : end + 1]
-    if before and (_joined(before, text[start]) or before in "@/_"):
+    if before and (before in "@_" or (_joined(before, text[start]) and not _is_arabic_prefix(text, start))):
+        return False
+    if before == "/" and not _is_either(text, start - 1):
         return False
     if not after:
         return True
@@ -57,12 +67,16 @@ def acceptable(text: str, start: int, end: int, care: str) -> bool:
     line = _line(text, start, end)
     if care == CAPITALS:
         return not line.isupper()
+    if _is_hangul(text[start]):
+        return _is_korean_name(text, start, end)
     return not _beside_a_name(text, start, end)
 
 
 def needs_support(text: str, start: int, care: str) -> bool:
     """Whether a form counts only when the same name is elsewhere in the text, beyond doubt."""
-    return care == WORD and (_starts_sentence(text, start) or is_headline(_line(text, start, start)))
+    if care != WORD or _is_hangul(text[start]):
+        return False
+    return _starts_sentence(text, start) or is_headline(_line(text, start, start))
 
 
 def _joined(one: str, other: str) -> bool:
@@ -81,6 +95,29 @@ def _runs_on(character: str) -> bool:
 
 def _is_hangul(character: str) -> bool:
     return "\uac00" <= character <= "\ud7a3"
+
+
+def _is_korean_name(text: str, start: int, end: int) -> bool:
+    """Whether only particles follow: 인도는 is India, 인도적 (humane) is not, nor is the ending of “희망”이란."""
+    follows = _HANGUL.match(text, end)
+    return text[max(0, start - 1) : start] not in ("”", "’", '"', "'") and bool(
+        _PARTICLES.fullmatch(follows[0] if follows else "")
+    )
+
+
+def _is_either(text: str, slash: int) -> bool:
+    """Whether a slash is between names (US/China) and not in an address or a path (news.example/US, /asia/China)."""
+    word = re.split(r"\s", text[max(0, slash - _WINDOW) : slash])[-1]
+    return word[:1].isupper() or not (word[:1].isascii() and word[-1:].isascii())
+
+
+def _is_arabic_prefix(text: str, start: int) -> bool:
+    """Whether the character before is one that Arabic writes together with the name, and begins the word."""
+    return (
+        "\u0600" <= text[start] <= "\u06ff"
+        and text[start - 1] in _ARABIC_PREFIXES
+        and not text[max(0, start - 2) : start - 1].isalnum()
+    )
 
 
 def _beside_a_name(text: str, start: int, end: int) -> bool:

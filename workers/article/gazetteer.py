@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import ahocorasick_rs
 
-from alerts.gazetteer import LANGUAGE, NATIONALITY, Entry, Form, merged
+from alerts.gazetteer import LANGUAGE, NATIONALITY, NOTHING, Entry, Form, merged
 from topics.records import Mention
 from workers.article.context import acceptable, needs_support, whole_word
 from workers.article.gazetteer_file import shipped
@@ -30,9 +30,10 @@ class Gazetteer:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._forms = [(form, entry) for entry in self._entries for form in entry.forms]
-        self._by_text = {form.text: entry for form, entry in self._forms}
+        names = [(form, entry) for form, entry in self._forms if entry.label != NOTHING]
+        self._by_text = {form.text: entry for form, entry in names}
         # A short form in the wrong case is another word: "us", "Who", "Is".
-        self._by_folded = {form.text.casefold(): entry for form, entry in self._forms if len(form.text) > 3}
+        self._by_folded = {form.text.casefold(): entry for form, entry in names if len(form.text) > 3}
         self._by_id = {entry.id: entry for entry in self._entries if entry.id and entry.label != NATIONALITY}
         self._automaton = ahocorasick_rs.AhoCorasick([form.text for form, _ in self._forms])
 
@@ -50,12 +51,15 @@ class Gazetteer:
         Case counts and words are whole; Chinese, Japanese, Korean and Thai names are found inside runs. A form that
         may mean something else counts only where its surroundings do not speak against it: precision comes first.
         """
-        found = (_Span(start, end, *self._forms[i]) for i, start, end in self._matches(text))
-        taken = [span for span in found if whole_word(text, span.start, span.end) and _counts(text, span, language)]
+        matches = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        found = [(i, start, end) for i, start, end in matches if whole_word(text, start, end)]
+        spans = [_Span(start, end, *self._forms[i]) for i, start, end in found]
+        taken = [span for span in spans if not span.form.care or _counts(text, span, language)]
         sure = {span.entry for span in taken if not needs_support(text, span.start, span.form.care)}
         named = {entry.id for entry in sure if entry.id}
         kept = _outermost([span for span in taken if span.entry in sure])
-        return [_mention(field, text, span, self._meant(span.entry, named)) for span in kept]
+        named_spans = (span for span in kept if span.entry.label != NOTHING)
+        return [_mention(field, text, span, self._meant(span.entry, named)) for span in named_spans]
 
     def lookup(self, text: str, label: str) -> tuple[str, str | None] | None:
         """(canonical name, id) of a mention that somebody else found, where the label agrees."""
@@ -77,12 +81,9 @@ class Gazetteer:
                 spelt.setdefault(entry.id, []).append(form.text)
         return spelt
 
-    def _matches(self, text: str) -> Iterable[tuple[int, int, int]]:
-        return self._automaton.find_matches_as_indexes(text, overlapping=True)
-
     def _meant(self, entry: Entry, named: set[str]) -> Entry:
         """Of the entries that a form may mean the one that the text names elsewhere, if it is the only one."""
-        found = [id for id in entry.either if id in named]
+        found = [id for id in entry.either if id in named] if entry.either else ()
         return self._by_id[found[0]] if len(found) == 1 else entry
 
 
