@@ -25,9 +25,9 @@ def found(gazetteer: Gazetteer, text: str) -> list[tuple[str, str, str]]:
 
 def test_it_has_the_names_of_the_world_and_most_have_ids() -> None:
     ids = {entry.id for entry in shipped() if entry.id}
-    assert len(shipped()) > 2_400
-    assert len(ids) > 1_300
-    assert sum(len(entry.forms) for entry in shipped()) > 9_000
+    assert len(shipped()) > 3_500
+    assert len(ids) > 1_600
+    assert sum(len(entry.forms) for entry in shipped()) > 12_000
 
 
 def test_every_line_is_well_formed_with_labels_and_languages_that_are_known() -> None:
