@@ -13,7 +13,16 @@ from rich.table import Table
 
 from tests.bench.text.row import Row
 
-MEASURES: tuple[str, ...] = ("names", "entities", "boilerplate", "extraction", "on_hit", "language", "syndicated")
+MEASURES: tuple[str, ...] = (
+    "names",
+    "gazetteer",
+    "entities",
+    "boilerplate",
+    "extraction",
+    "on_hit",
+    "language",
+    "syndicated",
+)
 
 
 def main() -> None:
