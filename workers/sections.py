@@ -68,7 +68,7 @@ class Enrich(Section):
 
     Without `watchlists_topic`, watchlists come from files alone. `entities` is "on-hit" where models are to look at no
     articles but those that may meet a rule. `paragraph_cache` is how many paragraphs a process remembers the entities
-    of, 0 for none; 200 to 300 bytes each.
+    of, 0 for none; 400 bytes each.
     """
 
     processes: int = Field(default=0, ge=0)

@@ -1,6 +1,7 @@
 """Paragraphs that were tagged before: the same results with and without the memory of them, which is bounded."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from tests.bench.text.syndicated import stream
 from workers.article.entities import Recogniser
 from workers.article.options import Options
 from workers.article.paragraphs import ENTRY_BYTES, Cache, key, paragraphs
@@ -90,6 +92,23 @@ def test_the_pipeline_counts_what_it_knew_and_what_it_tagged() -> None:
     value = b'{"title": "Talks in Geneva went on", "body": "The minister met Scott Bessent in Geneva on Monday."}'
     results = Pipeline(Options(model=MODEL))([Record("news.raw", 0, n, 1, None, value) for n in range(3)])
     assert [result.paragraphs for result in results] == [(0, 2), (2, 0), (2, 0)]
+
+
+@pytest.mark.shared
+def test_a_stream_with_copies_has_the_same_results_with_and_without_the_cache_and_in_any_batches(
+    shared_data: Path,
+) -> None:
+    records = stream(30, 0.3)
+
+    def values(*, entries: int, batch: int) -> list[bytes | None]:
+        pipeline = Pipeline(Options(model=MODEL, paragraph_cache=entries))
+        results = [result for at in range(0, len(records), batch) for result in pipeline(records[at : at + batch])]
+        return [output.value for result in results for output in result.then]
+
+    without = values(entries=0, batch=16)
+    assert len(without) == len(records)
+    assert values(entries=50_000, batch=16) == without
+    assert values(entries=20, batch=5) == without
 
 
 def test_known_and_tagged_paragraphs_are_a_metric_that_begins_at_0() -> None:

@@ -115,9 +115,9 @@ def _load(model: str, *, language: str, setting: str) -> Any:
         nlp("1")  # the pieces may fit badly, which shows only now
     except Exception as error:  # a package of the user's own: whatever goes wrong in it, the setting is wrong
         why = (str(error) or type(error).__name__).splitlines()[0]
+        install = f" (python -m spacy download {model})" if model.isidentifier() else ""
         raise ConfigError(
-            f"{setting}: expected a spaCy pipeline, installed (python -m spacy download {model}) or a folder, "
-            f"cannot load {model!r}: {why}"
+            f"{setting}: expected a spaCy pipeline, installed{install} or a folder, cannot load {model!r}: {why}"
         ) from None
     if not any(nlp.get_pipe_meta(name).factory in _FINDERS for name in nlp.pipe_names):
         raise ConfigError(

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 MAX_CHARACTERS = 100_000
 """Of each text, how much is tagged: the rest of a longer one is a table or a transcript, and costs seconds."""
-ENTRY_BYTES = 320
-"""What an entry of the cache may take on average: its spans are a few dozen bytes, its key and its place the rest."""
+ENTRY_BYTES = 440
+"""What an entry of the cache may take on average: its spans take some 50 bytes, its key and its place the rest."""
 
 _PARAGRAPH = re.compile(r"[^\n]+")
 _PIECE = 5_000
 # spaCy's tokenizer peels one character at a time off a token: its time is quadratic in the token's length.
 _LONG_TOKEN = re.compile(r"\S{200,}")
-_OVERHEAD = 200
-"""Bytes of an entry beside its spans, seen on CPython 3.11: two objects' headers, the digest, the dictionary's slot."""
+_OVERHEAD = 340
+"""Bytes of an entry beside its spans, as 50,000 of them grew a process (CPython 3.11)."""
 
 Span = tuple[int, int, str]
 """Start and end, in characters from the paragraph's beginning, and label."""
