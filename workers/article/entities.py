@@ -6,7 +6,7 @@ what was found before may stand for it.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from topics.errors import ConfigError
@@ -92,14 +92,15 @@ class Recogniser:
             spans[name] = found
         return spans, set(new)
 
-    def _recognised(self, texts: Sequence[str]) -> Iterator[tuple[Span, ...]]:
-        for start in range(0, len(texts), BATCH):
-            with self._nlp.memory_zone():
+    def _recognised(self, texts: Sequence[str]) -> list[tuple[Span, ...]]:
+        found: list[tuple[Span, ...]] = []
+        with self._nlp.memory_zone():
+            for start in range(0, len(texts), BATCH):
                 batch = [self._nlp.make_doc(text) for text in texts[start : start + BATCH]]
                 filler = [self._nlp.make_doc(_FILLER)] if sum(map(len, batch)) < _FEW else []
                 docs = self._nlp.pipe([*batch, *filler], batch_size=BATCH + 1)
-                found = [_spans(doc) for doc in docs][: len(batch)]
-            yield from found
+                found += [_spans(doc) for doc in docs][: len(batch)]
+        return found
 
 
 def _load(model: str, *, language: str, setting: str) -> Any:

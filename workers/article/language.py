@@ -11,8 +11,8 @@ from typing import Any
 from workers.article.twins import told_apart, twins
 
 UNKNOWN = "und"
-LOOKED_AT = 1_000
-"""Characters from the beginning: enough to be sure, and 0.5 ms."""
+LOOKED_AT = 600
+"""Characters from the beginning: enough to be sure, and 0.6 ms."""
 SURE = 0.7
 """The least probability that a short text is believed at; on 2,203 headlines none above it was wrong."""
 SURE_OF_TWINS = 0.95
@@ -127,8 +127,8 @@ def _guess(text: str, script: str, letters: int) -> str:
     best, chance = max(chances.items(), key=lambda item: item[1])
     if best not in languages and chance >= SURE:  # Latin, Luxembourgish, no language at all
         return UNKNOWN
-    shares = {code: chances[code] / (sum(chances[other] for other in languages) or 1.0) for code in languages}
-    return _likeliest(text, shares, letters)
+    all_of_them = sum(chances[code] for code in languages) or 1.0
+    return _likeliest(text, {code: chances[code] / all_of_them for code in languages}, letters)
 
 
 def _chances(text: str) -> Counter[str]:
