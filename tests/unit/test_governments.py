@@ -78,5 +78,10 @@ def test_a_name_with_a_capitals_in_it_is_no_government(text: str, model: tuple[s
     assert {m.name for m in understand(text, model, gazetteer=gazetteer)} == {model[0]}
 
 
+def test_a_capital_that_is_somebodys_name_in_the_article_is_no_government(gazetteer: Gazetteer) -> None:
+    found = understand("George Washington came. In Washington it rained. Washington said so.", gazetteer=gazetteer)
+    assert "United States" not in {m.name for m in found}
+
+
 def test_every_country_of_a_capital_is_in_the_gazetteer(gazetteer: Gazetteer) -> None:
     assert [name for name in CAPITALS.values() if gazetteer.lookup(name, "GPE") is None] == []

@@ -262,6 +262,28 @@ def test_a_first_name_that_the_model_took_for_something_else_is_the_person() -> 
     assert people(found) == [("Anwar Ibrahim", "Anwar Ibrahim"), ("Anwar", "Anwar Ibrahim")]
 
 
+def test_well_known_people_are_found_in_a_text_all_in_capitals(gazetteer: Gazetteer) -> None:
+    text = "PRESIDENT DONALD TRUMP TOLD XI JINPING THAT TARIFFS STAY. TRUMP LEFT FOR NEW YORK."
+    model = (("DONALD TRUMP TOLD XI", "PERSON"), ("TRUMP LEFT", "PERSON"))
+    found = understand(text, *model, title="TRUMP TELLS XI", gazetteer=gazetteer)
+    assert [m.name for m in found] == [
+        "Donald Trump",
+        "Xi Jinping",
+        "Donald Trump",
+        "Xi Jinping",
+        "Donald Trump",
+        "New York",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [("Jordanian King Abdullah", "Abdullah"), ("Prime Minister Anwar Ibrahim", "Anwar Ibrahim"), ("Mr Cecil", "Cecil")],
+)
+def test_what_somebody_is_is_no_part_of_the_name(found: str, name: str) -> None:
+    assert [m.text for m in understand(f"We saw {found} there.", (found, "PERSON"))] == [name]
+
+
 def test_an_office_is_not_given_to_a_namesake(gazetteer: Gazetteer) -> None:
     text = "Melania Trump left. Then President Trump spoke."
     found = understand(text, ("Melania Trump", "PERSON"), gazetteer=gazetteer)

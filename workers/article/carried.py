@@ -114,7 +114,7 @@ def _begins(forms: Forms, document: Document, words: Words, at: range) -> bool:
         return _is_attribute(words, at)
     if not before.capital or before.folded in NO_PART_OF_NAMES or before.folded in _CALLED:
         return True
-    return before.loud and before.folded in document.lower
+    return before.loud and (before.folded in document.lower or before.folded in SAYS)
 
 
 def _is_attribute(words: Words, at: range) -> bool:

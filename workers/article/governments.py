@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from topics.records import Mention
 from workers.article.capitals import CAPITALS
 from workers.article.document import Document, named, span
+from workers.article.people import People
 from workers.article.words import Words
 
 _NEAR = 5  # words before "between" or "with" among which must be what governments have with one another
@@ -82,9 +83,12 @@ _DOES = _set(
 )
 
 
-def with_governments(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
-    """The mentions, capitals that mean a government under their country's name and id."""
+def with_governments(document: Document, mentions: Sequence[Mention], people: People) -> tuple[Mention, ...]:
+    """The mentions, capitals that mean a government under their country's name and id. None of `people` has the name
+    of one that does.
+    """
     capitals = [mention for mention in mentions if mention.label == "GPE" and document.form(mention) in CAPITALS]
+    capitals = [mention for mention in capitals if document.form(mention) not in people.by_family]
     sure = {span(mention) for mention in capitals if _is_government(*document.words(mention))}
     named_once = {document.form(mention) for mention in capitals if span(mention) in sure}
     sure |= {span(m) for m in capitals if document.form(m) in named_once and _is_likely(*document.words(m))}

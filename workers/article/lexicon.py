@@ -22,6 +22,11 @@ OFFICES = words_of(
 )
 """What somebody is, when it stands right before the name: "President Xi"."""
 
+ROLES = words_of(
+    "prime vice deputy former acting foreign finance defence defense interior trade treasury energy health us uk eu"
+    " state house senate attorney first crown grand chief executive managing"
+)
+"""Words before an office's own: "Foreign Minister"."""
 SURE_OFFICES = words_of(
     "senator sen congressman congresswoman governor gov mayor minister chancellor ambassador pope ayatollah"
 )

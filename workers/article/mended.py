@@ -4,10 +4,21 @@ from collections.abc import Iterable, Iterator
 
 from topics.records import Mention
 from workers.article.document import NAMES, Document, mention_of, relabelled
-from workers.article.lexicon import CORPORATE, HONORIFICS, KINDS, OFFICES, ORGANISATIONS, PLACES, SURE_OFFICES
+from workers.article.lexicon import (
+    CORPORATE,
+    HONORIFICS,
+    KINDS,
+    OFFICES,
+    ORGANISATIONS,
+    PLACES,
+    ROLES,
+    SAYS,
+    SURE_OFFICES,
+)
 from workers.article.words import Words
 
 _NO_NAME = ("://", "<", ">")
+_LONGEST_TITLE = 3  # words: "US Treasury Secretary"
 _SHOUTED = 4  # letters from which on a word in capitals after a name is the place of a dateline
 
 
@@ -32,6 +43,8 @@ def _is_name(document: Document, mention: Mention) -> bool:
         or (mention.label == "PERSON" and any(c.isdigit() for c in mention.text))
     ):
         return False
+    if mention.text.isupper() and len(at) > 1 and any(words.words[i].folded in SAYS for i in at):
+        return False  # a headline: "TRUMP TELLS XI"
     if mention.label == "GPE" or not mention.text.isascii():
         return True
     return not at or any(words.words[i].capital for i in at)
@@ -49,14 +62,23 @@ def _mended(document: Document, mention: Mention) -> Mention:
 
 
 def _without_titles(words: Words, at: range, label: str) -> tuple[range, str]:
-    while len(at) > 1 and words.gap(at.start + 1) in (" ", ". "):
-        title = words.words[at.start].folded
-        if title in HONORIFICS:
-            label = "PERSON"
-        elif label != "PERSON" or title not in OFFICES:
-            break
-        at = at[1:]
+    """The name alone, of "Mr Cecil" and "Jordanian King Abdullah"; after "Mr" it is a person."""
+    for i in reversed(at[:_LONGEST_TITLE]):
+        title = words.words[i].folded
+        if (
+            i == at[-1]
+            or words.gap(i + 1) not in (" ", ". ")
+            or not all(_is_role(words.words[j].folded) for j in at[: i - at.start])
+        ):
+            continue
+        if title in HONORIFICS or (label == "PERSON" and title in OFFICES):
+            return range(i + 1, at.stop), "PERSON"
     return at, label
+
+
+def _is_role(word: str) -> bool:
+    """Whether a word may be before an office's: "Prime", "Jordanian"."""
+    return word in ROLES or word in OFFICES or word.endswith(("an", "ese", "ish"))
 
 
 def _kind(words: Words, at: range, label: str) -> str:

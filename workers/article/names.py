@@ -14,7 +14,7 @@ from workers.article.lexicon import OFFICES
 from workers.article.mended import mended
 from workers.article.organisations import Name, Organisations, with_acronyms
 from workers.article.people import People, Person, titles_before
-from workers.article.shouted import with_shouted
+from workers.article.shouted import known_in_capitals, with_shouted
 
 
 def understood(
@@ -26,13 +26,14 @@ def understood(
     come first, then in order; none overlaps another, and each has its canonical name. Time is linear in the text.
     """
     document = Document.of(texts, combine((), known), gazetteer)
+    known = (*known, *known_in_capitals(document))
     found = with_full_names(document, combine(tuple(mended(document, model)), known))
     mentions = agreed(document, found)
     people = People.of(document, mentions)
     mentions, acronyms = with_acronyms(document, carried(document, mentions, people))
     mentions = with_shouted(document, mentions)
     mentions = canonicalise(document, mentions, people, Organisations.of(document, mentions, acronyms))
-    return with_governments(document, mentions)
+    return with_governments(document, mentions, people)
 
 
 def combine(model: Sequence[Mention], gazetteer: Sequence[Mention]) -> tuple[Mention, ...]:

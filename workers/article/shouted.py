@@ -11,20 +11,16 @@ from workers.article.overlay import completes, laid_over
 from workers.article.words import Words
 
 _SHORTEST = 4  # letters: "US" in a line of capitals is as often "us"
-_LONGEST = 3  # words of a dateline's place
 _AFTER_PLACE = re.compile(r" ?\(| ?[—–]| --? |, ")
 
 
 def with_shouted(document: Document, mentions: Sequence[Mention]) -> tuple[Mention, ...]:
-    """The mentions, and in capitals what the article names elsewhere ("CHINA SAYS"), and known places of datelines
-    ("HANOI (Agency) -").
-    """
+    """The mentions, and what the article names elsewhere where it stands in capitals: "CHINA SAYS"."""
     labels = {form: mention.label for mention in mentions if (form := _form(document, mention))}
     tree = Forms(labels)
     fields = by_field(mentions)
     for field, words in document.fields.items():
         given = [mention_of(words, at, labels[words.form(at)]) for at in tree.find(words, _is_shouted)]
-        given += _datelines(document, words)
         fields[field] = list(laid_over(fields.get(field, ()), given, completes))
     return title_first(fields)
 
@@ -46,18 +42,29 @@ def _is_shouted(words: Words, at: range) -> bool:
     )
 
 
-def _datelines(document: Document, words: Words) -> Iterator[Mention]:
-    if document.gazetteer is None:
-        return
-    for i, word in enumerate(words.words):
-        if "\n" not in words.gap(i) or len(word.text) < _SHORTEST or not word.text.isupper():
-            continue
-        for n in range(1, _LONGEST + 1):
-            at = range(i, i + n)
-            if at.stop > len(words.words) or not words.words[at.stop - 1].text.isupper():
-                break
-            if _AFTER_PLACE.match(words.gap(at.stop)):
-                place = mention_of(words, at, "GPE")
-                if document.listed(place) is not None:
-                    yield place
-                break
+def known_in_capitals(document: Document) -> Iterator[Mention]:
+    """The gazetteer's names in capitals: those in several words, and places of datelines ("HANOI (Agency) -")."""
+    for words in document.fields.values():
+        end = 0
+        for i, word in enumerate(words.words):
+            if i < end or not word.text.isupper():
+                continue
+            found = next(filter(None, (_known(document, words, range(i, i + n)) for n in (3, 2, 1))), None)
+            if found is not None:
+                yield found
+                end = i + len(document.form(found))
+
+
+def _known(document: Document, words: Words, at: range) -> Mention | None:
+    if at.stop > len(words.words) or not all(words.words[i].text.isupper() for i in at):
+        return None
+    if not all(words.joined(i) for i in at[1:]) or (len(at) == 1 and not _is_dateline(words, at)):
+        return None
+    candidates = (mention_of(words, at, label) for label in (("PERSON", "GPE", "ORG") if len(at) > 1 else ("GPE",)))
+    return next((mention for mention in candidates if document.listed(mention) is not None), None)
+
+
+def _is_dateline(words: Words, at: range) -> bool:
+    if len(words.words[at.start].text) < _SHORTEST:
+        return False
+    return "\n" in words.gap(at.start) and _AFTER_PLACE.match(words.gap(at.stop)) is not None
