@@ -7,7 +7,7 @@ is furniture; so a sentence of the article's never goes with a sentence that is 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -19,22 +19,14 @@ MAX_SENTENCES = 12
 
 _FILE = Path(__file__).with_name("boilerplate.txt")
 _BESIDE = "beside"
+_HEADING = re.compile(r"\[([a-z-]+)(, untold)?\]")
 _FRAGMENT = re.compile(r"([A-Z]+) = (.+)")
 _NAME = re.compile(r"<([A-Z]+)>")
 _QUOTES = str.maketrans("‘’‚“”„«»", '\'\'\'"""""')
-_LEADING = re.compile(r"^[^\w#@(\[©\"'¿¡]+")
-_TRAILING = re.compile(r"[\s!…*|–—>›\"'-]+$")
+_LEADING = re.compile(r"^[^\w#@(\[©\"'¿¡‘’‚“”„«]+")
+_TRAILING = re.compile(r"[\s!…*|–—>›:\"'-]+$")
 _SENTENCE = re.compile(r"(?<=[.!?])['\")\]]*\s+(?=[\"'(\[]?[^\sa-zß-öø-ÿ])|(?<=[。！？])")
 _ENDED = re.compile(r"[.!?:…。！？\"'”’)\]]\s*$")
-# What is told, quoted or in the past is an article that talks about such things.
-_TOLD = re.compile(
-    r"[\"']|.*\b(?:said|says|told|wrote|asked|argued|warned|according to|announced|insisted|ruled|urged|claimed|replied"
-    r"|testified|alleged|was|were|had|would)\b",
-    re.IGNORECASE,
-)
-_NEVER_TOLD = frozenset(
-    ("app", "click-here", "comments", "cookies", "follow", "newsletter", "paywall", "share", _BESIDE)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +40,13 @@ class Stripped:
 class Boilerplate:
     """The forms of each kind, compiled. `kinds` are all there are: what metrics have as their label."""
 
-    def __init__(self, forms: dict[str, list[str]]) -> None:
-        self.kinds = tuple(kind for kind in forms if kind != _BESIDE)
+    def __init__(self, forms: "_Forms") -> None:
+        self.kinds = tuple(kind for kind in forms.of_kind if kind != _BESIDE)
+        self._told = re.compile(forms.fragments["TOLD"], re.IGNORECASE)
+        self._untold = forms.untold
         self._forms = {
-            kind: re.compile(rf"(?:{'|'.join(f'(?:{form})' for form in of_kind)})[.!?]*", re.IGNORECASE)
-            for kind, of_kind in forms.items()
+            kind: re.compile(rf"(?:{'|'.join(f'(?:{form})' for form in some)})[.!?]*", re.IGNORECASE)
+            for kind, some in forms.of_kind.items()
         }
 
     @classmethod
@@ -116,7 +110,7 @@ class Boilerplate:
 
     def _sentence(self, text: str) -> str | None:
         for kind, form in self._forms.items():
-            if form.fullmatch(text) and not (kind in _NEVER_TOLD and _TOLD.match(text)):
+            if form.fullmatch(text) and not (kind in self._untold and self._told.match(text)):
                 return kind
         return None
 
@@ -126,27 +120,36 @@ def _plain(text: str) -> str:
     text = text.strip()
     if len(text) > MAX_LENGTH:
         return ""
-    text = " ".join(text.translate(_QUOTES).split())
-    text = _TRAILING.sub("", _LEADING.sub("", text))
+    text = " ".join(_LEADING.sub("", text).translate(_QUOTES).split())
+    text = _TRAILING.sub("", text)
     if text[:1] + text[-1:] in ("()", "[]"):
         text = text[1:-1].strip()
     return text
 
 
-def _read(path: Path) -> dict[str, list[str]]:
-    fragments: dict[str, str] = {}
-    forms: dict[str, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """What the file says. A kind is `untold` where nothing that is told, quoted or past is of it."""
+
+    fragments: dict[str, str] = field(default_factory=dict)
+    of_kind: dict[str, list[str]] = field(default_factory=dict)
+    untold: set[str] = field(default_factory=set)
+
+
+def _read(path: Path) -> _Forms:
+    forms = _Forms()
     kind = ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("# "):
             continue
-        fragment = _FRAGMENT.fullmatch(line)
-        if fragment is not None:
-            fragments[fragment[1]] = _filled(fragment[2], fragments)
-        elif line.startswith("[") and line.endswith("]") and line[1:-1].replace("-", "").isalpha():
-            kind = line[1:-1]
+        if heading := _HEADING.fullmatch(line):
+            kind = heading[1]
+            if heading[2]:
+                forms.untold.add(kind)
+        elif fragment := _FRAGMENT.fullmatch(line):
+            forms.fragments[fragment[1]] = _filled(fragment[2], forms.fragments)
         else:
-            forms.setdefault(kind, []).append(_filled(line, fragments))
+            forms.of_kind.setdefault(kind, []).append(_filled(line, forms.fragments))
     return forms
 
 
