@@ -79,9 +79,31 @@ def test_a_wrapped_line_that_begins_like_boilerplate_stays() -> None:
     assert BOILERPLATE.stripped(text).cleaned.text == text
 
 
-def test_a_sentence_of_the_article_beside_boilerplate_keeps_its_paragraph() -> None:
-    text = "Exports fell by a third. Sign up for our newsletter."
-    assert BOILERPLATE.kind(text) is None
+def test_a_sentence_of_the_article_stays_beside_boilerplate() -> None:
+    text = "Exports fell by a third. Sign up for our newsletter.\n\nMinisters met."
+    assert BOILERPLATE.stripped(text).cleaned.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "kind"),
+    [
+        ("They agreed. Discover more reports in The Kestrel. Download the Kestrel App to stay updated!", 13, "app"),
+        ("Ministers met. They agreed. Sign up for our newsletter.", 27, "newsletter"),
+        ("They agreed. © 2025 The Kestrel. All rights reserved.", 12, "copyright"),
+    ],
+)
+def test_the_last_sentences_of_a_text_on_one_line_go(text: str, left: int, kind: str) -> None:
+    stripped = BOILERPLATE.stripped(text)
+    assert stripped.cleaned.text == text[:left].rstrip()
+    assert stripped.cleaned.removed == (text[left:].lstrip(),)
+    assert stripped.kinds == {kind: 1}
+
+
+def test_an_agency_s_credit_in_brackets_goes_from_the_end_of_a_paragraph() -> None:
+    text = "They agreed (again). (Reporting by Ada Lind; Editing by Jo Cray)\n\nMinisters met (in Oslo)."
+    stripped = BOILERPLATE.stripped(text)
+    assert stripped.cleaned.text == "They agreed (again).\n\nMinisters met (in Oslo)."
+    assert stripped.cleaned.removed == ("(Reporting by Ada Lind; Editing by Jo Cray)",)
 
 
 def test_a_text_that_is_all_boilerplate_stays() -> None:

@@ -1,17 +1,18 @@
 """Furniture that no source needs to be known for: what newspapers and agencies put beside an article's own text.
 
 The forms stand in `boilerplate.txt`. A paragraph goes where one of them fits all of it, or where each of its sentences
-is furniture; so a sentence of the article's never goes with a sentence that is not.
+is furniture; so a sentence of the article's never goes with one that is not. What goes of a paragraph of the article's
+is an agency's credit in brackets at its end, and of the last one the last sentences.
 """
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from alerts.paragraphs import Cleaned, cleaned
+from alerts.paragraphs import Cleaned, cleaned, paragraphs
 
 MAX_LENGTH = 1_000
 """Characters of a paragraph that is looked at: longer ones are the article's."""
@@ -19,6 +20,8 @@ MAX_SENTENCES = 12
 
 _FILE = Path(__file__).with_name("boilerplate.txt")
 _BESIDE = "beside"
+_IN_BRACKETS = ("credits", "feed")
+_AT_THE_END = ("app", "newsletter", "cookies", "credits", "standards", "copyright", "click-here", "follow", "feed")
 _HEADING = re.compile(r"\[([a-z-]+)(, untold)?\]")
 _FRAGMENT = re.compile(r"([A-Z]+) = (.+)")
 _NAME = re.compile(r"<([A-Z]+)>")
@@ -58,19 +61,23 @@ class Boilerplate:
     def kind(self, paragraph: str) -> str | None:
         """Which furniture a paragraph is; None for a piece of the article."""
         text = _plain(paragraph)
-        if not text:
+        sentences = _SENTENCE.split(text) if text else []
+        if not 0 < len(sentences) <= MAX_SENTENCES:
             return None
-        found = self._sentence(text)
-        if found is not None and found != _BESIDE:
-            return found
-        sentences = _SENTENCE.split(text)
-        return self._mixed(sentences) if 1 < len(sentences) <= MAX_SENTENCES else None
+        first = self._sentence(_plain(sentences[0]))
+        if first is None or len(sentences) == 1:
+            return None if first == _BESIDE else first
+        whole = self._sentence(text)  # a form that takes in several sentences; it fits the first one, too
+        return whole if whole not in (None, _BESIDE) else self._mixed([first, *self._sentences(sentences[1:])])
 
-    def _mixed(self, sentences: Sequence[str]) -> str | None:
-        """The kind of sentences that are all furniture."""
+    def _sentences(self, sentences: Iterable[str]) -> Iterator[str | None]:
+        return (self._sentence(sentence) for sentence in map(_plain, sentences) if sentence)
+
+    @staticmethod
+    def _mixed(kinds: Iterable[str | None]) -> str | None:
+        """The kind of sentences that are all furniture, not all of them such as are so beside others only."""
         found = None
-        for sentence in filter(None, map(_plain, sentences)):
-            kind = self._sentence(sentence)
+        for kind in kinds:
             if kind is None:
                 return None
             found = found or (kind if kind != _BESIDE else None)
@@ -79,9 +86,13 @@ class Boilerplate:
     def stripped(self, text: str) -> Stripped:
         """The text without its furniture, wherever in it that stands."""
         kinds: Counter[str] = Counter()
+        last = paragraphs(text)[-1]
 
         def divide(paragraph: str) -> tuple[str, tuple[str, ...]]:
             stays, goes = self._divided(paragraph)
+            if paragraph == last and stays:
+                stays, more = self._without_tail(stays)
+                goes += more
             kinds.update(kind for kind, _ in goes)
             return stays, tuple(piece for _, piece in goes)
 
@@ -92,7 +103,13 @@ class Boilerplate:
         kind = self.kind(paragraph)
         if kind is not None:
             return "", [(kind, paragraph)]
-        return self._lines(paragraph) if "\n" in paragraph else (paragraph, [])
+        if "\n" in paragraph:
+            return self._lines(paragraph)
+        start = paragraph.rfind("(") if paragraph.endswith(")") else -1
+        kind = self.kind(paragraph[start:]) if start > 0 else None
+        if kind in _IN_BRACKETS:
+            return paragraph[:start].rstrip(), [(kind, paragraph[start:])]
+        return paragraph, []
 
     def _lines(self, paragraph: str) -> tuple[str, list[tuple[str, str]]]:
         """A paragraph of several lines. One that goes on in the next may begin there like furniture, and is not."""
@@ -107,6 +124,17 @@ class Boilerplate:
             else:
                 goes.append((kind, line))
         return "\n".join(left), goes
+
+    def _without_tail(self, paragraph: str) -> tuple[str, list[tuple[str, str]]]:
+        """A text's last paragraph without its last sentences, where they are furniture: a text on one line has them."""
+        end, found = len(paragraph), None
+        starts = [match.end() for match in _SENTENCE.finditer(paragraph, max(0, end - MAX_LENGTH))]
+        for start in reversed(starts[-MAX_SENTENCES:]):
+            kind = self.kind(paragraph[start:])
+            if kind not in _AT_THE_END:
+                break
+            end, found = start, kind
+        return paragraph[:end].rstrip(), [(found, paragraph[end:])] if found is not None else []
 
     def _sentence(self, text: str) -> str | None:
         for kind, form in self._forms.items():
