@@ -187,6 +187,7 @@ class Stage:
         for number in self.parts:
             series.forget(self._metrics, self.topics.hits, number)
         self._metrics.assigned_partitions.set(0)
+        self._metrics.paused_partitions.set(0)
 
     async def _read_back(self, numbers: Sequence[int], passed: Callable[[], bool]) -> dict[int, Restored]:
         """With brokers away it waits, as long as the generation lasts."""
@@ -211,6 +212,7 @@ class Stage:
         counts = await alert_partitions.counted(consumer._client, self.topics)
         whole = [number for number in numbers if number < alert_partitions.foldable(counts)]
         self.held = frozenset(numbers) - frozenset(whole)
+        self._metrics.paused_partitions.set(len(self.held))
         self.unequal = alert_partitions.unequal(counts, self._settings.brokers, self.held)
         if self.unequal:
             log.error("unequal_partitions", why=self.unequal)
