@@ -162,6 +162,7 @@ async def test_hits_in_a_partition_that_stories_do_not_have_wait_and_the_others_
     assert f"--alter --topic {topics['alerts']} --partitions 3" in said["why"]
     await _until(lambda: _told(kafka.bootstrap, topics["alerts"], 0))
     assert (await asyncio.to_thread(worker.get, "readyz"))[0] == 503
+    assert worker.metric("wirewatch_paused_partitions") == 1
     for role in ("alerts", "stories"):
         await _grow(kafka.bootstrap, topics[role], 3)
     await wait_folded(kafka.bootstrap, topics, timeout=60, workers=[worker])
