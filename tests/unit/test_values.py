@@ -269,6 +269,8 @@ def test_a_weekday_is_the_last_one_where_what_happened_then_is_past(before: str,
         ("He met them. The next round is on ", "."),
         ("Leaders meet ", ""),
         ("They agreed to talk until ", "."),
+        ("It would help if the talks resumed on ", "."),
+        ("They cancelled ", "'s match."),
     ],
 )
 def test_a_weekday_has_no_day_where_that_is_not_certain(before: str, after: str) -> None:

@@ -12,6 +12,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 _WINDOW = 160
 _SENTENCE_END = re.compile(r"[.!?]['\"”’)]*\s+(?=\S)|\n")
 _WORDS = re.compile(r"[\w’'-]+|[,;:“”\"()]")
+_APOSTROPHES = ("'", "’")
 _MAY_PRECEDE = frozenset(("on", "late", "early", "earlier"))
 
 
@@ -35,11 +36,12 @@ _WITH_A_CLAUSE = _set(
 """What follows these may be a sentence of its own: "said the shop opens on Sunday"."""
 _ARTICLES = _set("the a an this that these those his her its their no all some every")
 _PASSIVE = _set("be being is are get to will would")
+_UNREAL = _set("if unless whether wish")
 _SUBJECTS = _set("the he she it they we i and")
 _BREAKS = _set(
-    "that which who when where while if as but and or because although though whether to will would may might could "
-    "should shall can must is are has have he she it they we i you for by until before after since from next every "
-    ', ; : “ ” " ( )'
+    "that which who when where while if as but and or because although though to will would may might could "
+    "should shall can must unless whether is are has have he she it they we i you for by until before after since from "
+    'next every , ; : “ ” " ( )'
 )
 
 
@@ -50,7 +52,8 @@ def weekday_value(name: str, published: date, *, before: str, after: str) -> dat
     that day already.
     """
     back = (published.weekday() - DAYS.index(name)) % 7
-    if back == 6 or not (_happened_before(before) or _happened_after(before, after)):
+    # "cancelled Sunday's match": what the day belongs to is not what happened.
+    if back == 6 or after[:1] in _APOSTROPHES or not (_happened_before(before) or _happened_after(before, after)):
         return None
     return published - timedelta(days=back)
 
@@ -65,8 +68,10 @@ def _happened_before(before: str) -> bool:
             return False
         if _is_past(word):
             between = words[len(words) - distance :]
-            passive = _PASSIVE.intersection(words[: len(words) - distance - 1][-2:])
-            return not passive and not (word in _WITH_A_CLAUSE and _may_be_a_clause(word, between))
+            earlier = words[: len(words) - distance - 1]
+            if _PASSIVE.intersection(earlier[-2:]) or _UNREAL.intersection(earlier):
+                return False
+            return not (word in _WITH_A_CLAUSE and _may_be_a_clause(word, between))
     return False
 
 
