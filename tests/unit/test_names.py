@@ -284,6 +284,17 @@ def test_what_somebody_is_is_no_part_of_the_name(found: str, name: str) -> None:
     assert [m.text for m in understand(f"We saw {found} there.", (found, "PERSON"))] == [name]
 
 
+def test_a_titled_person_is_no_company_of_the_same_name(gazetteer: Gazetteer) -> None:
+    tony = understand(
+        "Prime Minister Tony Boeing spoke. As Boeing said, he left.", ("Tony Boeing", "PERSON"), gazetteer=gazetteer
+    )
+    bill = understand(
+        "Chairman Bill Boeing spoke. As Boeing said, sales fell.", ("Bill Boeing", "PERSON"), gazetteer=gazetteer
+    )
+    assert [m.label for m in tony] == ["PERSON", "PERSON"]
+    assert [m.label for m in bill] == ["PERSON", "ORG"]
+
+
 def test_an_office_is_not_given_to_a_namesake(gazetteer: Gazetteer) -> None:
     text = "Melania Trump left. Then President Trump spoke."
     found = understand(text, ("Melania Trump", "PERSON"), gazetteer=gazetteer)

@@ -15,6 +15,7 @@ from workers.article.lexicon import (
     HONORIFICS,
     KINDS,
     MONTHS,
+    OF_BUSINESS,
     OFFICES,
     ONES_OWN,
     SAYS,
@@ -27,13 +28,14 @@ _HYPHENS = ("-", "‑")
 _INSIDE_A_WORD = ("'", "’", ".")
 _ADDRESS = ("_", "@", "/")
 _CALLED = OFFICES | HONORIFICS
+_OF_PEOPLE = _CALLED - OF_BUSINESS
 
 
 def carried(document: Document, mentions: Sequence[Mention], people: People) -> tuple[Mention, ...]:
     """The mentions, with everybody in `people` wherever the article names them, by full name or family's."""
     forms = Forms([*people.by_name, *people.by_family])
     stands = partial(_stands, forms, document)
-    wins = _wins(document, _places(document, mentions))
+    wins = _wins(document, _places(document, mentions), _titled(document, mentions, people))
     fields = by_field(mentions)
     for field, words in document.fields.items():
         found = list(forms.find(words, stands))
@@ -64,13 +66,14 @@ def _first_name(document: Document, mention: Mention, people: People) -> Mention
     return mention if _is_after_in(*document.words(mention)) else relabelled(mention, "PERSON")
 
 
-def _wins(document: Document, places: Set[Form]) -> Callable[[Mention, Mention], bool]:
+def _wins(document: Document, places: Set[Form], titled: Set[Form]) -> Callable[[Mention, Mention], bool]:
     def wins(given: Mention, other: Mention) -> bool:
         if other.label not in NAMELIKE or other.start < given.start or given.end < other.end:
             return False
         if span(given) != span(other) or span(other) not in document.known:
             return True
-        return other.label == "GPE" and document.form(other) not in places
+        form = document.form(other)
+        return form not in places if other.label == "GPE" else other.label == "ORG" and form in titled
 
     return wins
 
@@ -79,6 +82,15 @@ def _places(document: Document, mentions: Iterable[Mention]) -> frozenset[Form]:
     """The names that stand after "in" and the like somewhere: there a known place is one, whoever else has its name."""
     places = (mention for mention in mentions if mention.label == "GPE")
     return frozenset(document.form(mention) for mention in places if _is_after_in(*document.words(mention)))
+
+
+def _titled(document: Document, mentions: Iterable[Mention], people: People) -> frozenset[Form]:
+    """The families' names of which a title tells that they are a person's, whatever company is called so: "Mr Abbott"."""
+    titled = {form for form, persons in people.by_family.items() if any(p.titles & _OF_PEOPLE for p in persons)}
+    placed = ((document.form(mention), *document.words(mention)) for mention in mentions)
+    return frozenset(
+        titled | {form for form, words, at in placed if at and titles_before(words, at.start) & _OF_PEOPLE}
+    )
 
 
 def _is_after_in(words: Words, at: range) -> bool:

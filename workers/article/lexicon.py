@@ -22,6 +22,9 @@ OFFICES = words_of(
 )
 """What somebody is, when it stands right before the name: "President Xi"."""
 
+OF_BUSINESS = words_of("ceo chairman chairwoman chair chief director founder analyst economist strategist")
+"""Of these, those whose holder's name is often the company's, too: "Chairman Ford"."""
+
 ROLES = words_of(
     "prime vice deputy former acting foreign finance defence defense interior trade treasury energy health us uk eu"
     " state house senate attorney first crown grand chief executive managing"
