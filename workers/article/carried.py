@@ -85,7 +85,7 @@ def _places(document: Document, mentions: Iterable[Mention]) -> frozenset[Form]:
 
 
 def _titled(document: Document, mentions: Iterable[Mention], people: People) -> frozenset[Form]:
-    """The families' names of which a title tells that they are a person's, whatever company is called so: "Mr Abbott"."""
+    """The families' names of which a title tells that they are a person's, whatever else is called so: "Mr Abbott"."""
     titled = {form for form, persons in people.by_family.items() if any(p.titles & _OF_PEOPLE for p in persons)}
     placed = ((document.form(mention), *document.words(mention)) for mention in mentions)
     return frozenset(
