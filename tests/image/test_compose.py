@@ -29,10 +29,11 @@ def test_prometheus_scrapes_every_worker_and_itself(stack: Stack) -> None:
 
 
 def test_services_start_in_the_order_of_health(stack: Stack) -> None:
-    assert stack.state("topics")["ExitCode"] == 0
-    made = stack.state("topics")["FinishedAt"]
+    topics, check = stack.state("topics"), stack.state("check")
+    assert (topics["ExitCode"], check["ExitCode"]) == (0, 0)
+    assert check["StartedAt"] > topics["FinishedAt"]
     for worker in WORKERS:
-        assert stack.state(worker)["StartedAt"] > made
+        assert stack.state(worker)["StartedAt"] > check["FinishedAt"]
         assert stack.state(worker)["Running"]
 
 
