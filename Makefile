@@ -22,7 +22,7 @@ demo: $(STAMP)  ## the whole stream in this terminal, on an embedded broker
 test: lint  ## lint, types, and all tests; those on a real Kafka need Java 17 and Maven
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-image-test: $(STAMP)  ## the image and compose, built and run with buildah and podman, as root on Debian; 5 minutes
+image-test: $(STAMP)  ## the image and compose, built and run with buildah and podman, as root on Debian; 10 minutes, and 30 for a bad night
 	tests/image/install
 	$(BIN)/pytest -m image tests/image $(PYTEST_ARGS)
 

@@ -32,13 +32,20 @@ def quantile(q: float, metric: str, by: str = "") -> str:
 
 
 def lately(metric: str, by: str) -> str:
-    """What a counter gained in five minutes, with what it began with, which `increase` misses."""
+    """What a counter gained in five minutes: what it began with, which `increase` misses; or, where that is more, what
+    `increase` makes of a counter that began anew."""
     now, then = (f"sum by ({by}) ({metric}{BY_JOB}{offset})" for offset in ("", " offset 5m"))
-    return f"clamp_min({now} - ({then} or 0 * {now}), 0)"
+    gained = f"clamp_min({now} - ({then} or 0 * {now}), 0)"
+    return f"sum by ({by}) (increase({metric}{BY_JOB}[5m])) > {gained} or {gained}"
 
 
 def rate(metric: str, by: str, selector: str = BY_JOB) -> str:
     return f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))"
+
+
+def ours(metric: str, over: str = "{}") -> str:
+    """A metric that every process has, of workers alone; `over` is put around it."""
+    return f"{over.format(metric + BY_JOB)} and on (job, instance) wirewatch_build_info"
 
 
 def with_labels(more: str) -> str:
@@ -112,9 +119,9 @@ OVERVIEW = Page(
                 "remembers), the share that is left.",
                 queries=(
                     (
-                        "1 - (1 - sum(increase(wirewatch_latency_seconds_bucket"
+                        "clamp_min(1 - (1 - sum(increase(wirewatch_latency_seconds_bucket"
                         + with_labels('le="60.0"')
-                        + f"[30d])) / sum(increase(wirewatch_latency_seconds_count{BY_JOB}[30d]))) / 0.01",
+                        + f"[30d])) / sum(increase(wirewatch_latency_seconds_count{BY_JOB}[30d]))) / 0.01, 0)",
                         "",
                     ),
                 ),
@@ -270,7 +277,7 @@ PIPELINE = Page(
                 title="Memory",
                 unit="bytes",
                 about="Of the process itself; the pool's processes are not in it.",
-                queries=((f"sum by (job, instance) (process_resident_memory_bytes{BY_JOB})", "{{job}} {{instance}}"),),
+                queries=((ours("process_resident_memory_bytes"), "{{job}} {{instance}}"),),
             ),
         ],
         "What is found": [
@@ -503,9 +510,9 @@ FAILURES = Page(
             Panel(
                 title="Restarts",
                 width=8,
-                about="Of workers by their supervisor, and of pool processes that failed, in five minutes.",
+                about="Of workers, whoever started them again, and of pool processes that failed, in five minutes.",
                 queries=(
-                    (f"sum by (job) (increase(wirewatch_restarts_total{BY_JOB}[5m]))", "{{job}}"),
+                    (f"sum by (job) ({ours('process_start_time_seconds', 'changes({}[5m])')})", "{{job}}"),
                     (
                         f"sum by (reason) (increase(wirewatch_pool_restarts_total{UNPLANNED}[5m]))",
                         "pool {{reason}}",

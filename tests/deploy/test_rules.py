@@ -245,6 +245,11 @@ def test_it_does_not_fire_on_what_looks_like_it(name: str, promtool: str, tmp_pa
     assert not firing(case.quiet, name_of(name), case.at, tmp_path, promtool)
 
 
+def test_a_worker_that_has_read_nothing_since_it_began_rings_after_an_hour(promtool: str, tmp_path: Path) -> None:
+    assert firing(INPUT, "WirewatchNoInput", 90, tmp_path, promtool)
+    assert not firing(INPUT, "WirewatchNoInput", 50, tmp_path, promtool)
+
+
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_it_says_how_bad_it_is_what_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("page", "ticket")

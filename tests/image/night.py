@@ -1,5 +1,6 @@
 """A bad night: what went wrong, who was told, what the dashboards showed, and the runbook, done to the letter."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -21,8 +25,12 @@ from tests.image import feeding
 from tests.image.building import PROJECT, podman
 from tests.image.scaling import SCALED, scaled, scaled_rules
 from tests.image.stack import Stack, until
+from tests.kafka.broker import spawn
+from workers.settings import Settings
+from workers.stream import kafka
 
 DEPLOY = PROJECT / "deploy"
+RUNBOOK = DEPLOY / "RUNBOOK.md"
 RULES = DEPLOY / "prometheus" / "rules" / "wirewatch.yml"
 FACTOR = 12
 """An hour of the rules is five minutes of the night."""
@@ -74,6 +82,7 @@ class Night:
     folder: Path
     began: float = field(default_factory=time.time)
     seen: list[Seen] = field(default_factory=list)
+    mends: list[tuple[str, float]] = field(default_factory=list)
 
     @property
     def settings(self) -> Path:
@@ -90,30 +99,39 @@ class Night:
         found: list[dict[str, Any]] = self.stack.get(service, "/")
         return found
 
-    def told(self, alert: str, status: str, *, since: float, scaled: bool) -> bool:
-        """Whether whoever is on call has heard that an alert fires, or is resolved."""
-        return any(
-            (one["labels"]["alertname"], one["status"]) == (alert, status) and (SCALED in one["labels"]) == scaled
-            for call in self.calls()
-            if call["at"] >= since
-            for one in call["sent"]["alerts"]
-        )
+    def told(self, alert: str, status: str, *, since: float, scaled: bool = True, job: str = "") -> float | None:
+        """When whoever is on call was first told since then that an alert fires, or is resolved."""
+        for call in self.calls():
+            for one in call["sent"]["alerts"] if call["at"] >= since else ():
+                labels = one["labels"]
+                found = (labels["alertname"], one["status"], SCALED in labels) == (alert, status, scaled)
+                if found and job in labels.get("job", ""):
+                    return float(call["at"])
+        return None
 
-    def rings(self, alert: str, *, since: float, timeout: float, scaled: bool = True, status: str = "firing") -> None:
+    def rings(
+        self, alert: str, *, since: float, timeout: float, scaled: bool = True, job: str = "", status: str = "firing"
+    ) -> None:
         """Until it was told; fails after `timeout` seconds."""
-        until(lambda: self.told(alert, status, since=since, scaled=scaled), f"{alert} {status}", timeout)
-        self.seen.append(Seen(alert, status, scaled, round(time.time() - since, 1)))
-        print(f"{alert}{'' if scaled else ' (as shipped)'} {status} after {self.seen[-1].after:.0f} s")
+        heard = partial(self.told, alert, status, since=since, scaled=scaled, job=job)
+        until(lambda: heard() is not None, f"{alert} {job} {status}", timeout)
+        after = round((heard() or since) - since, 1)
+        self.seen.append(Seen(alert, status, scaled, after))
+        print(f"{alert} {job}{'' if scaled else ' (as shipped)'} {status} after {after:.0f} s")
 
-    def falls_silent(self, alert: str, *, since: float, timeout: float = 150) -> None:
-        """Until it was told that the alert is resolved."""
-        self.rings(alert, since=since, timeout=timeout, status="resolved")
+    def mended(self, *alerts: str) -> None:
+        """From now on these have nothing to ring for; `all_fall_silent` waits for it."""
+        self.mends += [(alert, time.time()) for alert in alerts]
 
-    def firing(self, alert: str, **labels: str) -> bool:
-        """Whether Prometheus has the scaled alert with these labels."""
-        wanted = {"alertname": alert, SCALED: "true"} | labels
+    def all_fall_silent(self, timeout: float) -> None:
+        """Until whoever is on call was told so of each alert that was mended."""
+        for alert, since in self.mends:
+            self.rings(alert, since=since, timeout=timeout, status="resolved")
+
+    def still_rings(self) -> set[str]:
+        """The scaled alerts that fire now."""
         found = self.prometheus.ask("alerts")["alerts"]
-        return any(one["state"] == "firing" and wanted.items() <= one["labels"].items() for one in found)
+        return {one["labels"]["alertname"] for one in found if one["state"] == "firing" and SCALED in one["labels"]}
 
     # --- what the dashboards show
 
@@ -131,11 +149,12 @@ class Night:
     # --- the runbook
 
     def follow(self, alert: str, command: str, places: Mapping[str, str] | None = None) -> str:
-        """Run a command of an alert's part of the runbook, on this machine: its output, of both kinds.
+        """Run a command of a part of the runbook, an alert's mostly, on this machine: its output, of both kinds.
 
         `places` are put for the words in capitals that the runbook has. Fails where it is not in the runbook.
         """
-        assert f"`{command}`" in section(alert), f"{command} is not in the runbook's {alert}"
+        said = section(alert)
+        assert f"`{command}`" in said or f"\n    {command} " in said, f"{command} is not in the runbook's {alert}"
         return self.run(filled(command, places or {}))
 
     def inside(self, service: str, command: str) -> str:
@@ -167,8 +186,21 @@ class Night:
     def brokers(self) -> str:
         return f"localhost:{self.stack.ports['kafka']}"
 
-    def publish(self, lines: Iterable[bytes], *flags: str) -> None:
-        self.run(f"wirewatch publish - {' '.join(flags)}", data=b"".join(lines))
+    def publish(self, lines: Iterable[bytes]) -> None:
+        self.run("wirewatch publish -", data=b"".join(lines))
+
+    @contextmanager
+    def publishing(self, lines: Iterable[bytes], rate: float) -> Iterator[None]:
+        """So many a second, meanwhile."""
+        file = self.folder / f"{time.time()}.jsonl"
+        file.write_bytes(b"".join(lines))
+        command = [sys.executable, "-m", "workers.cli", "publish", str(file), "--rate", str(rate)]
+        process = spawn(command, self.folder / "publish.log", env=self.env)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
 
     # --- what is done to the stack
 
@@ -176,13 +208,39 @@ class Night:
         """Of a container's first process, on this machine."""
         return int(self.stack.state(service)["Pid"])
 
-    def children(self, service: str) -> list[int]:
-        """Of its first process."""
-        pid = self.pid(service)
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    def address(self, service: str) -> str:
+        """Of a container, for this machine."""
+        networks = json.loads(podman("inspect", self.stack.container(service)))[0]["NetworkSettings"]["Networks"]
+        return str(next(iter(networks.values()))["IPAddress"])
+
+    def processes(self, service: str, running: str) -> list[int]:
+        """A container's, the first one aside, whose command has this."""
+        threads = Path(f"/proc/{self.pid(service)}/task").glob("*/children")
+        found = sorted(int(child) for thread in threads for child in thread.read_text().split())
+        return [pid for pid in found if running in _command(pid)]
+
+    async def delete_topic(self, topic: str) -> None:
+        async with kafka.admin(Settings(brokers=self.brokers)) as admin:
+            await admin.delete_topics([topic])
+            async with asyncio.timeout(30):
+                while topic in await admin.list_topics():  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.5)
 
     def podman(self, verb: str, service: str, *flags: str) -> None:
         podman(verb, *flags, self.stack.container(service))
+
+    def kill(self, processes: Callable[[], list[int]]) -> None:
+        """Kill the last one of these, and wait until there is another in its place."""
+        before = processes()
+        os.kill(before[-1], SIGKILL)
+        until(lambda: before[-1] not in (now := processes()) and len(now) == len(before), "another process")
+
+    def kafka_configs(self, topic: str, setting: str) -> None:
+        """Change a topic's setting, with Kafka's own command."""
+        command = "kafka.admin.ConfigCommand --bootstrap-server kafka:9092 --alter --entity-type topics "
+        command += f"--entity-name {topic} --add-config {setting}"
+        java = f"$JAVA_HOME/bin/java -Xmx128m -cp '/opt/kafka/libs/*' {command}"
+        podman("exec", self.stack.container("kafka"), "sh", "-c", java)
 
     def answer(self, service: str, status: int) -> None:
         """What a receiver says from now on."""
@@ -207,9 +265,18 @@ class Night:
         (folder / "seen.txt").write_text("".join(f"{one}\n" for one in self.seen))
 
 
+def _command(pid: int) -> str:
+    """Of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def section(alert: str) -> str:
-    """An alert's part of the runbook. Alerts that share one stand above it, each with a heading."""
-    text = (DEPLOY / "RUNBOOK.md").read_text().split(f"### {alert}\n", 1)[1]
+    """An alert's part of the runbook, or what is to be done first for all. Two alerts may share one."""
+    start = f"### {alert}\n" if alert.startswith("Wirewatch") else alert
+    text = RUNBOOK.read_text().split(start, 1)[1]
     return re.split(r"^##", re.sub(r"^(### \w+\n)+", "", text), maxsplit=1, flags=re.MULTILINE)[0]
 
 

@@ -5,11 +5,13 @@ Metadata (version 8) and DescribeGroups (version 4) can name the operations that
 requests are defined here.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
@@ -21,6 +23,8 @@ OPERATIONS = {3: "Read", 4: "Write", 5: "Create", 6: "Delete", 7: "Alter", 8: "D
 MISSING = "UnknownTopicOrPartitionError"
 """The error of a topic that is not there, and of one that the brokers do not own to having."""
 _UNKNOWN = -(2**31)
+_LOOKS, _LOOK_AGAIN = 20, 0.5
+"""How often, and after how many seconds, a group's coordinator is asked for that is not there yet."""
 
 
 class Allowed(NamedTuple):
@@ -172,7 +176,7 @@ async def groups(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Mapping[st
     found: dict[str, Allowed] = {}
     for name in dict.fromkeys(names):
         try:
-            coordinator = await admin.find_coordinator(name)
+            coordinator = await _coordinator(admin, name)
         except GroupAuthorizationFailedError as error:
             found[name] = Allowed(type(error).__name__, frozenset())
             continue
@@ -190,6 +194,15 @@ async def members(send: Callable[[Any], Awaitable[Any]], group: str) -> list[Mem
         for described in answer.to_object()["groups"]
         for found in described["members"]
     ]
+
+
+async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
+    """A new cluster makes the topic of its groups when it is first asked: until then it has no coordinator."""
+    for _ in range(_LOOKS):
+        with suppress(GroupCoordinatorNotAvailableError):
+            return int(await admin.find_coordinator(group))
+        await asyncio.sleep(_LOOK_AGAIN)
+    return int(await admin.find_coordinator(group))
 
 
 def _topic(found: Mapping[str, Any]) -> Allowed:
