@@ -525,8 +525,8 @@ FAILURES = Page(
                 width=8,
                 about="State records read back on a rebalance, and places that were lost, in five minutes.",
                 queries=(
-                    (f"sum(increase(wirewatch_restored_records_total{BY_JOB}[5m]))", "restored records"),
-                    (f"sum(increase(wirewatch_lost_places_total{BY_JOB}[5m]))", "places lost"),
+                    (lately("wirewatch_restored_records_total", ""), "restored records"),
+                    (lately("wirewatch_lost_places_total", ""), "places lost"),
                 ),
                 runbook="WirewatchPlaceLost",
             ),

@@ -245,6 +245,12 @@ def test_it_does_not_fire_on_what_looks_like_it(name: str, promtool: str, tmp_pa
     assert not firing(case.quiet, name_of(name), case.at, tmp_path, promtool)
 
 
+def test_places_that_were_lost_before_the_first_scrape_ring_for_an_hour(promtool: str, tmp_path: Path) -> None:
+    begun = one("wirewatch_lost_places_total", "", "_x30 4+0x400")
+    assert firing(begun, "WirewatchPlaceLost", 40, tmp_path, promtool)
+    assert not firing(begun, "WirewatchPlaceLost", 120, tmp_path, promtool)
+
+
 def test_a_worker_that_has_read_nothing_since_it_began_rings_after_an_hour(promtool: str, tmp_path: Path) -> None:
     assert firing(INPUT, "WirewatchNoInput", 90, tmp_path, promtool)
     assert not firing(INPUT, "WirewatchNoInput", 50, tmp_path, promtool)
