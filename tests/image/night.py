@@ -230,17 +230,12 @@ class Night:
         podman(verb, *flags, self.stack.container(service))
 
     def kill(self, processes: Callable[[], list[int]]) -> None:
-        """Kill the last one of these, and wait until there is another in its place."""
+        """Kill these, and wait until there is another: of those in a pool, each is made anew when it is needed."""
         before = processes()
-        os.kill(before[-1], SIGKILL)
-        until(lambda: before[-1] not in (now := processes()) and len(now) == len(before), "another process")
-
-    def kafka_configs(self, topic: str, setting: str) -> None:
-        """Change a topic's setting, with Kafka's own command."""
-        command = "kafka.admin.ConfigCommand --bootstrap-server kafka:9092 --alter --entity-type topics "
-        command += f"--entity-name {topic} --add-config {setting}"
-        java = f"$JAVA_HOME/bin/java -Xmx128m -cp '/opt/kafka/libs/*' {command}"
-        podman("exec", self.stack.container("kafka"), "sh", "-c", java)
+        assert before
+        for pid in before:
+            os.kill(pid, SIGKILL)
+        until(lambda: set(processes()) - set(before) != set(), "another process")
 
     def answer(self, service: str, status: int) -> None:
         """What a receiver says from now on."""

@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.image, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 OVERRIDE = PROJECT / "tests" / "image" / "compose.night.yaml"
 WORKERS = ("enrich", "alert", "deliver")
-NOT_PROVOKED = {"WirewatchUnaccounted", "WirewatchClockOff", "WirewatchMemberTwice"}
-"""A defect of ours; clocks that differ, which containers of one machine cannot have; and what has a test of its own
-(tests/e2e/test_same_member.py)."""
+NOT_PROVOKED = {"WirewatchUnaccounted", "WirewatchStalled", "WirewatchClockOff", "WirewatchMemberTwice"}
+"""A defect of ours; a hang that workers end themselves long before it rings; clocks that differ, which containers of
+one machine cannot have; and what has a test of its own (tests/e2e/test_same_member.py)."""
 
 
 @pytest.fixture(scope="module")
@@ -166,16 +166,6 @@ def test_a_sink_that_is_down_rings_and_gets_all_when_it_is_back(night: Night) ->
     night.stack.wait('wirewatch_delivery_waiting_alerts{sink="desk"} < bool 3', {"deliver": 1.0})
 
 
-def test_brokers_that_take_no_writes_ring(night: Night) -> None:
-    since = time.time()
-    night.kafka_configs("news.enriched", "min.insync.replicas=2")
-    night.rings("WirewatchStalled", since=since, timeout=240)
-    night.shows("Oldest waiting", lambda value: value > 60, since=since)
-    night.kafka_configs("news.enriched", "min.insync.replicas=1")
-    night.mended("WirewatchStalled")
-    night.ready("enrich")
-
-
 def test_members_that_come_and_go_are_a_storm(night: Night) -> None:
     since = time.time()
     flags = ["enrich", "-w", str(night.settings / "watchlists"), "--model", "none", "--processes", "1"]
@@ -249,7 +239,7 @@ async def test_a_topic_that_is_made_anew_rings(night: Night) -> None:
 def test_no_article_for_an_hour_rings(night: Night) -> None:
     """Nobody has published since the worker hung."""
     since = time.time()
-    night.rings("WirewatchNoInput", since=since, timeout=420)
+    night.rings("WirewatchNoInput", since=since, timeout=540)
     night.shows("Articles / s", lambda value: value == 0, since=since)
     night.follow("WirewatchNoInput", "wirewatch check --worker enrich")
     night.podman("start", "publisher")
