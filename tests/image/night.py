@@ -22,7 +22,7 @@ import yaml
 from tests.deploy import panels
 from tests.deploy.observed import Prometheus
 from tests.image import feeding
-from tests.image.building import PROJECT, podman
+from tests.image.building import PROJECT, podman, run
 from tests.image.scaling import SCALED, scaled, scaled_rules
 from tests.image.stack import Stack, until
 from tests.kafka.broker import spawn
@@ -249,7 +249,7 @@ class Night:
         self.stack.wait(asked, expected, timeout=180)
 
     def save(self, folder: Path) -> None:
-        """What was seen, and all panels' data of the night, for tests/deploy/draw.py."""
+        """What was seen, all panels' data of the night for tests/deploy/draw.py, and the workers' logs."""
         until_now = time.time()
         results = [
             panel._asdict() | {"series": self.prometheus.series(panel, self.began, until_now), "panel": None}
@@ -257,6 +257,9 @@ class Night:
         ]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").write_text(json.dumps(results))
+        for service in ("enrich", "alert", "deliver"):
+            logs = run(["podman", "logs", self.stack.container(service)], check=False)
+            (folder / f"{service}.log").write_text(logs.stdout + logs.stderr)
         (folder / "seen.txt").write_text("".join(f"{one}\n" for one in self.seen))
 
 
