@@ -236,8 +236,9 @@ async def test_a_topic_that_is_made_anew_rings(night: Night) -> None:
 
 
 def test_no_article_for_an_hour_rings(night: Night) -> None:
-    """Nobody has published since the worker hung."""
+    """Nobody has published since a worker hung."""
     since = time.time()
+    night.podman("stop", "publisher", "--time=1")
     night.rings("WirewatchNoInput", since=since, timeout=540)
     night.shows("Articles / s", lambda value: value == 0, since=since)
     night.follow("WirewatchNoInput", "wirewatch check --worker enrich")

@@ -40,7 +40,7 @@ def test_nothing_in_compose_is_a_secret_or_open_to_the_network(services: dict[st
 
 def test_all_of_ours_run_without_rights_or_a_place_to_write(services: dict[str, Any]) -> None:
     ours = {name for name, service in services.items() if service["image"].startswith("${WIREWATCH_IMAGE")}
-    assert ours == {"topics", "enrich", "alert", "deliver", "publisher"}
+    assert ours == {"topics", "check", "enrich", "alert", "deliver", "publisher"}
     for name in ours:
         service = services[name]
         assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (True, ["/tmp"], ["ALL"])
