@@ -30,6 +30,8 @@ def gazetteer() -> Gazetteer:
         ("A dispute over tariffs with Ottawa goes on.", ["Canada"]),
         ("They called on Ankara to go. Ankara wants more.", ["Turkey", "Turkey"]),
         ("It is a Moscow-backed group.", ["Russia"]),
+        ("Lima and Quito are at odds over the border.", ["Peru", "Ecuador"]),
+        ("He told reporters that Oslo has no plans to leave.", ["Norway"]),
     ],
 )
 def test_a_capital_is_its_government_where_the_text_says_so(text: str, names: list[str], gazetteer: Gazetteer) -> None:
@@ -55,6 +57,7 @@ def test_a_capital_is_its_government_where_the_text_says_so(text: str, names: li
         "Ankara wants more trams.",
         "Gunmen loyal to Mogadishu's courts came.",
         "Paris-based staff left.",
+        "Oslo has no trams.",
     ],
 )
 def test_elsewhere_the_city_is_the_city(text: str, gazetteer: Gazetteer) -> None:

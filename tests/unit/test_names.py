@@ -216,6 +216,7 @@ def test_mrs_and_mr_tell_a_couple_apart() -> None:
         ('As Xo "Tony" Rizal said, Tony won, Rizal too.', 'Xo "Tony" Rizal', "Rizal"),
         ("Paris Holm, 34, won, as Holm knew.", "Paris Holm", "Holm"),
         ("President Jordan Holm won, as Holm knew.", "Jordan Holm", "Holm"),
+        ("Paris Holm opened a hotel in Lima. Holm said she loved it.", "Paris Holm", "Holm"),
     ],
 )
 def test_a_person_in_full_is_found_without_the_model(text: str, full: str, short: str) -> None:
@@ -255,6 +256,34 @@ def test_two_people_joined_by_a_hyphen_or_and_are_two_mentions() -> None:
         ("Okafor and Rivera", "ORG"),
     )
     assert [shown for shown, _ in people(understand(text, *model))[2:]] == ["Okafor", "Rivera"] * 2
+
+
+def test_who_is_named_like_a_place_is_that_person_only_where_the_text_says_so(gazetteer: Gazetteer) -> None:
+    text = "Michael Jordan was in Jordan. Jordan said he liked it. Jordan's king smiled."
+    found = understand(text, ("Michael Jordan", "PERSON"), ("Jordan", "GPE"), gazetteer=gazetteer)
+    assert [(m.label, m.name) for m in found] == [
+        ("PERSON", "Michael Jordan"),
+        ("GPE", "Jordan"),
+        ("PERSON", "Michael Jordan"),
+        ("GPE", "Jordan"),
+    ]
+
+
+def test_a_name_in_an_office_is_a_persons_however_the_model_took_the_short_one() -> None:
+    text = "Its president, Higashi Yutaro, asked. Higashi did not say why."
+    found = understand(text, ("Higashi Yutaro", "PERSON"), ("Higashi", "ORG"))
+    assert people(found)[1:] == [("Higashi", "Higashi Yutaro")]
+
+
+def test_a_nickname_in_quotes_is_a_part_of_the_name(gazetteer: Gazetteer) -> None:
+    text = 'They charge that Xo "Tony" Rizal tried it. Obama said Rizal was a friend.'
+    found = understand(text, ("Tony", "PERSON"), ("Rizal", "ORG"), gazetteer=gazetteer)
+    assert [m.text for m in found if m.name == 'Xo "Tony" Rizal'] == ['Xo "Tony" Rizal', "Rizal"]
+
+
+def test_a_dateline_is_a_place_and_no_part_of_what_follows() -> None:
+    found = understand("One line.\n\nOTTAWA - Thick fog came.", ("OTTAWA - Thick fog", "ORG"))
+    assert [(m.text, m.label) for m in found] == [("OTTAWA", "GPE")]
 
 
 def test_a_first_name_that_the_model_took_for_something_else_is_the_person() -> None:

@@ -61,18 +61,26 @@ def _first_name(document: Document, mention: Mention, people: People) -> Mention
     if len(form) != 1 or mention.label not in NAMES or span(mention) in document.known:
         return mention
     person = people.whom(form, frozenset())
-    if person is None or not person.certain or form[0] in COMMON or form[0] in document.lower:
+    words, at = document.words(mention)
+    if person is None or form[0] in COMMON or form[0] in document.lower or _is_after_in(words, at):
         return mention
-    return mention if _is_after_in(*document.words(mention)) else relabelled(mention, "PERSON")
+    return relabelled(mention, "PERSON") if person.certain or _says(words, at) else mention
+
+
+def _says(words: Words, at: range) -> bool:
+    after = words.word(at.stop)
+    return after is not None and after.folded in SAYS and words.gap(at.stop) == " "
 
 
 def _wins(document: Document, places: Set[Form], titled: Set[Form]) -> Callable[[Mention, Mention], bool]:
     def wins(given: Mention, other: Mention) -> bool:
         if other.label not in NAMELIKE or other.start < given.start or given.end < other.end:
             return False
-        if span(given) != span(other) or span(other) not in document.known:
+        if span(given) != span(other):
             return True
         form = document.form(other)
+        if span(other) not in document.known:
+            return other.label != "GPE" or form not in places or _says(*document.words(given))
         return form not in places if other.label == "GPE" else other.label == "ORG" and form in titled
 
     return wins
@@ -165,10 +173,7 @@ def _is_no_word(document: Document, words: Words, i: int) -> bool:
         return True
     if word.loud or not words.opens(i):
         return not word.loud
-    after = words.word(i + 1)
-    return (
-        word.folded not in NO_PART_OF_NAMES and after is not None and after.folded in SAYS and words.gap(i + 1) == " "
-    )
+    return word.folded not in NO_PART_OF_NAMES and _says(words, range(i, i + 1))
 
 
 def _is_month(words: Words, i: int) -> bool:

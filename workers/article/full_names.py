@@ -4,7 +4,7 @@ A common given name, and a family's after it; any name after an office, before a
 name and "Inc." or the like.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
@@ -27,7 +27,7 @@ def with_full_names(document: Document, mentions: Sequence[Mention]) -> tuple[Me
     def wins(given: Mention, other: Mention) -> bool:
         if span(other) in document.known or other.start < given.start or given.end < other.end:
             return False
-        return other.label in NAMELIKE - {given.label} or (other.start == given.start and " " not in other.text)
+        return other.label in NAMELIKE - {given.label} or " " not in other.text
 
     fields = by_field(mentions)
     for field, words in document.fields.items():
@@ -53,15 +53,30 @@ def _companies(words: Words) -> Iterator[range]:
 
 def _full_names(words: Words) -> Iterator[range]:
     end = 0
+    speakers = _speakers(words)
     for i, word in enumerate(words.words):
-        if i < end or not word.capital or word.loud or not _is_given(words, i):
+        if i < end or not word.capital or word.loud or not _is_given(words, i, speakers):
             continue
         end = _end(words, i)
         if end - i > 1 and not _is_within_a_name(words, i, end):
             yield range(i, end)
 
 
-def _is_given(words: Words, i: int) -> bool:
+def _speakers(words: Words) -> frozenset[str]:
+    """The names in one word that say something somewhere: "Holloway said"."""
+    return frozenset(
+        word.folded
+        for i, word in enumerate(words.words)
+        if word.capital and not word.loud and _is_said(words, i + 1) and not _is_capital_before(words, i)
+    )
+
+
+def _is_capital_before(words: Words, i: int) -> bool:
+    before = words.word(i - 1)
+    return before is not None and before.capital and words.gap(i) == " "
+
+
+def _is_given(words: Words, i: int, speakers: Set[str]) -> bool:
     """Whether a word is a given name: a common one, or one that what is beside it makes one."""
     word, after = words.words[i], words.word(i + 1)
     if after is not None and after.capital and words.nickname(i + 1):
@@ -70,7 +85,10 @@ def _is_given(words: Words, i: int) -> bool:
         return True
     titled = bool(titles_before(words, i)) and word.folded not in _NO_FAMILY
     aged = words.gap(i + 2) == ", " and after is not None and _is_age(words, i + 2)
-    return titled or aged or (word.folded in PLACES_GIVEN and _is_subject(words, i + 2))
+    if titled or aged:
+        return True
+    family = after is not None and after.folded in speakers and words.gap(i + 1) == " "
+    return word.folded in PLACES_GIVEN and (family or _is_subject(words, i + 2))
 
 
 def _is_age(words: Words, i: int) -> bool:
@@ -85,7 +103,12 @@ def _is_subject(words: Words, i: int) -> bool:
         return False
     if words.gap(i) == ", ":
         return word.text.isdigit() or word.folded == "who"
-    return words.gap(i) == " " and word.folded in SAYS
+    return _is_said(words, i)
+
+
+def _is_said(words: Words, i: int) -> bool:
+    word = words.word(i)
+    return word is not None and words.gap(i) == " " and word.folded in SAYS
 
 
 def _end(words: Words, first: int) -> int:

@@ -38,7 +38,12 @@ _TOGETHER = _set(
     "agreed agree signed sign resumed resume exchanged exchange restored restore severed normalised normalized"
 )
 """What two capitals that are named together do as governments."""
-_AUXILIARIES = _set("has have had is was will would may might could should also never again now already repeatedly")
+_STANCES = {("at", "odds"), ("no", "plans"), ("no", "intention"), ("no", "intentions")}
+"""After "is" and "has": how governments stand to something."""
+_AUXILIARIES = _set(
+    "has have had is are was were remain remains will would may might could should also never again now already"
+    " repeatedly"
+)
 _CONJUNCTIONS = _set("that but as while after because if when since although though whether before until which whereas")
 _OWNS = _set(
     "stance position claim claims sanctions tariffs retaliation ambassador ambassadors embassy envoy envoys diplomats"
@@ -138,7 +143,11 @@ def _acts(words: Words, at: range, verbs: frozenset[str] = _ACTS) -> bool:
     i = subject.stop
     while words.gap(i) == " " and _folded(words, i) in _AUXILIARIES:
         i += 1
-    return words.gap(i) == " " and _folded(words, i) in (verbs if subject == at else verbs | _TOGETHER)
+    if words.gap(i) != " ":
+        return False
+    if (_folded(words, i), _folded(words, i + 1)) in _STANCES:
+        return True
+    return _folded(words, i) in (verbs if subject == at else verbs | _TOGETHER)
 
 
 def _with_another(words: Words, at: range) -> range:

@@ -19,6 +19,7 @@ from workers.article.words import Words
 
 _NO_NAME = ("://", "<", ">")
 _LONGEST_TITLE = 3  # words: "US Treasury Secretary"
+_DASHES = (" - ", " – ", " — ")
 _SHOUTED = 4  # letters from which on a word in capitals after a name is the place of a dateline
 
 
@@ -54,6 +55,9 @@ def _mended(document: Document, mention: Mention) -> Mention:
     words, whole = document.words(mention)
     if not whole:
         return mention
+    place = _dateline(words, whole)
+    if place:
+        return mention_of(words, place, "GPE")
     at, label = _without_titles(words, whole, mention.label)
     label = _kind(words, at, label)
     if label == "PERSON":
@@ -97,6 +101,15 @@ def _kind(words: Words, at: range, label: str) -> str:
     if before.text == "By" and label == "ORG" and len(at) in (2, 3) and words.gap(at.start) == " ":
         return "PERSON"  # a byline
     return label
+
+
+def _dateline(words: Words, at: range) -> range:
+    """The place of a dateline and what the model took with it: "OTTAWA - Canadian"; empty for anything else."""
+    if not words.gap(at.start).endswith("\n"):
+        return range(0)
+    end = next((i for i in at[1:] if words.gap(i) in _DASHES), at.start)
+    shouted = all(words.words[i].text.isupper() and not words.words[i].loud for i in range(at.start, end))
+    return range(at.start, end) if shouted else range(0)
 
 
 def _without_dateline(words: Words, at: range) -> range:

@@ -84,6 +84,12 @@ def titles_before(words: Words, index: int) -> frozenset[str]:
     return frozenset((before.folded,)) & (OFFICES | HONORIFICS)
 
 
+def _office_apart(words: Words, index: int) -> frozenset[str]:
+    """The office before the name at `index`, with a comma between: "its president, Higaki Yukito"."""
+    before = words.word(index - 1)
+    return frozenset((before.folded,)) & OFFICES if before and words.gap(index) == ", " else frozenset()
+
+
 def _in_full(document: Document, mentions: Iterable[Mention]) -> Iterator[Person]:
     for mention in mentions:
         words, at = document.words(mention)
@@ -98,7 +104,7 @@ def _in_full(document: Document, mentions: Iterable[Mention]) -> Iterator[Person
             name=name,
             entity_id=entity_id,
             glued=frozenset(n for n, i in enumerate(at) if n and words.glued(i)),
-            titles=set(titles_before(words, at.start)),
+            titles=set(titles_before(words, at.start) | _office_apart(words, at.start)),
         )
 
 
