@@ -12,6 +12,7 @@ import structlog
 
 MOST = 60.0
 """A difference of so many seconds is worth a warning."""
+_A_TIME = 946_684_800_000  # the year 2000, in milliseconds
 _LOG_APPEND_TIME = 1
 
 log = structlog.get_logger()
@@ -41,8 +42,11 @@ class ClockCheck:
     def appended(self, after: float, timestamp: int) -> None:
         """A broker appended a record between `after` and now, by this clock, and at `timestamp` (ms) by its own.
 
-        As far as both can be so, the offset is 0: a slow broker is no wrong clock.
+        As far as both can be so, the offset is 0: a slow broker is no wrong clock. One from before the
+        year 2000 is none: the embedded broker counts from 0.
         """
+        if timestamp < _A_TIME:
+            return
         brokers = timestamp / 1000
         offset = max(after - brokers, min(0.0, self.now() - brokers))
         self._show(offset)

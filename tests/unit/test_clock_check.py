@@ -20,7 +20,7 @@ from workers.sections import Route, Sink
 from workers.settings import Settings
 
 HOUR = 3600.0
-BROKERS = 1_000_000.0
+BROKERS = 1_700_000_000.0
 
 
 class Clocks:
@@ -150,3 +150,11 @@ def test_deliver_knows_its_clock_by_the_alerts_that_came_after_it_had_read_all()
     courier._lag({TopicPartition("news.alerts", 0): 6})
     came(6, ago=0.1)
     assert clocks.shown[-1] == 0.0
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, 1, 86_400_000])
+def test_a_broker_that_gives_no_time_says_nothing_of_the_clocks(timestamp: int) -> None:
+    clocks = Clocks(off=0.0)
+    clocks.check.appended(clocks.check.now(), timestamp)
+    assert clocks.shown == []
+    assert clocks.check.latest() == clocks.check.now()
