@@ -21,7 +21,7 @@ from workers.article.lexicon import (
     SAYS,
 )
 from workers.article.overlay import laid_over
-from workers.article.people import People, titles_before
+from workers.article.people import People, is_said, titles_before
 from workers.article.words import Words
 
 _HYPHENS = ("-", "‑")
@@ -64,12 +64,7 @@ def _first_name(document: Document, mention: Mention, people: People) -> Mention
     words, at = document.words(mention)
     if person is None or form[0] in COMMON or form[0] in document.lower or _is_after_in(words, at):
         return mention
-    return relabelled(mention, "PERSON") if person.certain or _says(words, at) else mention
-
-
-def _says(words: Words, at: range) -> bool:
-    after = words.word(at.stop)
-    return after is not None and after.folded in SAYS and words.gap(at.stop) == " "
+    return relabelled(mention, "PERSON") if person.certain or is_said(words, at.stop) else mention
 
 
 def _wins(document: Document, places: Set[Form], titled: Set[Form]) -> Callable[[Mention, Mention], bool]:
@@ -80,10 +75,15 @@ def _wins(document: Document, places: Set[Form], titled: Set[Form]) -> Callable[
             return True
         form = document.form(other)
         if span(other) not in document.known:
-            return other.label != "GPE" or form not in places or _says(*document.words(given))
+            return other.label != "GPE" or form not in places or _speaks(document, given)
         return form not in places if other.label == "GPE" else other.label == "ORG" and form in titled
 
     return wins
+
+
+def _speaks(document: Document, mention: Mention) -> bool:
+    words, at = document.words(mention)
+    return is_said(words, at.stop)
 
 
 def _places(document: Document, mentions: Iterable[Mention]) -> frozenset[Form]:
@@ -173,7 +173,7 @@ def _is_no_word(document: Document, words: Words, i: int) -> bool:
         return True
     if word.loud or not words.opens(i):
         return not word.loud
-    return word.folded not in NO_PART_OF_NAMES and _says(words, range(i, i + 1))
+    return word.folded not in NO_PART_OF_NAMES and is_said(words, i + 1)
 
 
 def _is_month(words: Words, i: int) -> bool:

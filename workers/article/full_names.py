@@ -10,9 +10,9 @@ from topics.records import Mention
 from workers.article.context import NO_PART_OF_NAMES
 from workers.article.document import NAMELIKE, Document, by_field, mention_of, span, title_first
 from workers.article.given_names import GIVEN, PLACES_GIVEN
-from workers.article.lexicon import COMMON, HONORIFICS, KINDS, OFFICES, PARTICLES, SAYS
+from workers.article.lexicon import COMMON, HONORIFICS, KINDS, OFFICES, PARTICLES
 from workers.article.overlay import laid_over
-from workers.article.people import titles_before
+from workers.article.people import is_said, titles_before
 from workers.article.words import Words
 
 _LONGEST = 4
@@ -67,7 +67,7 @@ def _speakers(words: Words) -> frozenset[str]:
     return frozenset(
         word.folded
         for i, word in enumerate(words.words)
-        if word.capital and not word.loud and _is_said(words, i + 1) and not _is_capital_before(words, i)
+        if word.capital and not word.loud and is_said(words, i + 1) and not _is_capital_before(words, i)
     )
 
 
@@ -103,12 +103,7 @@ def _is_subject(words: Words, i: int) -> bool:
         return False
     if words.gap(i) == ", ":
         return word.text.isdigit() or word.folded == "who"
-    return _is_said(words, i)
-
-
-def _is_said(words: Words, i: int) -> bool:
-    word = words.word(i)
-    return word is not None and words.gap(i) == " " and word.folded in SAYS
+    return is_said(words, i)
 
 
 def _end(words: Words, first: int) -> int:

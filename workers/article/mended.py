@@ -37,12 +37,9 @@ def mended(document: Document, mentions: Iterable[Mention]) -> Iterator[Mention]
 
 def _is_name(document: Document, mention: Mention) -> bool:
     words, at = document.words(mention)
-    if (
-        "://" in mention.text
-        or "<" in mention.text
-        or ">" in mention.text
-        or (mention.label == "PERSON" and any(c.isdigit() for c in mention.text))
-    ):
+    if any(mark in mention.text for mark in _NO_NAME):
+        return False
+    if mention.label == "PERSON" and any(c.isdigit() for c in mention.text):
         return False
     if mention.text.isupper() and len(at) > 1 and any(words.words[i].folded in SAYS for i in at):
         return False  # a headline: "TRUMP TELLS XI"

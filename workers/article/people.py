@@ -17,6 +17,7 @@ from workers.article.lexicon import (
     MEN,
     OFFICES,
     PARTICLES,
+    SAYS,
     WOMEN,
 )
 from workers.article.words import Words
@@ -82,6 +83,12 @@ def titles_before(words: Words, index: int) -> frozenset[str]:
     if before is None or words.gap(index) not in (" ", ". "):
         return frozenset()
     return frozenset((before.folded,)) & (OFFICES | HONORIFICS)
+
+
+def is_said(words: Words, index: int) -> bool:
+    """Whether the word at `index`, right after a name, is what somebody does who speaks: "said"."""
+    word = words.word(index)
+    return word is not None and words.gap(index) == " " and word.folded in SAYS
 
 
 def _office_apart(words: Words, index: int) -> frozenset[str]:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from workers.commands.options import EXIT_PROBLEMS
-
 app = typer.Typer(no_args_is_help=True, help="Names of your own, beside those that ship: start a list, check it.")
 
 
@@ -27,13 +25,8 @@ def init(
 @app.command("check")
 def check_command(file: Annotated[Path, typer.Argument(metavar="FILE", help="The list of names.")]) -> None:
     """Say what is wrong with a list of names: line, field, and what was expected. 1 if anything is."""
-    from alerts.plain import plain
     from workers.article.own_gazetteer import check, load
+    from workers.commands.checked import end_on_problems
 
-    problems = check(file)
-    for problem in problems:
-        print(plain(str(problem), lines=True))
-    if problems:
-        print(f"{file}: {len(problems)} errors")
-        raise typer.Exit(EXIT_PROBLEMS)
+    end_on_problems(file, check(file))
     print(f"{file}: fine, {len(load(file))} names")

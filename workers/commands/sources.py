@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from workers.commands.options import (
-    EXIT_PROBLEMS,
     Brokers,
     Config,
     Json,
@@ -42,16 +41,11 @@ def init(
 @app.command("check")
 def check_command(file: Annotated[Path, typer.Argument(metavar="FILE", help="The list of sources.")]) -> None:
     """Say what is wrong with a list of sources: line, field, and what was expected. 1 if anything is."""
-    from alerts.plain import plain
     from alerts.sources import check
     from alerts.sources import load as sources_in
+    from workers.commands.checked import end_on_problems
 
-    problems = check(file)
-    for problem in problems:
-        print(plain(str(problem), lines=True))
-    if problems:
-        print(f"{file}: {len(problems)} errors")
-        raise typer.Exit(EXIT_PROBLEMS)
+    end_on_problems(file, check(file))
     print(f"{file}: fine, {len(sources_in(file).listed)} sources")
 
 
