@@ -3,9 +3,7 @@
 import asyncio
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +17,7 @@ from urllib.request import Request, urlopen
 
 import yaml
 
+from tests import runbook
 from tests.deploy import panels
 from tests.deploy.observed import Prometheus
 from tests.image import feeding
@@ -30,7 +29,6 @@ from workers.settings import Settings
 from workers.stream import kafka
 
 DEPLOY = PROJECT / "deploy"
-RUNBOOK = DEPLOY / "RUNBOOK.md"
 RULES = DEPLOY / "prometheus" / "rules" / "wirewatch.yml"
 FACTOR = 12
 """An hour of the rules is five minutes of the night."""
@@ -153,34 +151,19 @@ class Night:
 
         `places` are put for the words in capitals that the runbook has. Fails where it is not in the runbook.
         """
-        said = section(alert)
-        assert f"`{command}`" in said or f"\n    {command} " in said, f"{command} is not in the runbook's {alert}"
-        return self.run(filled(command, places or {}))
+        return self.run(runbook.command(alert, command, places))
 
     def inside(self, service: str, command: str) -> str:
         """Run a command of ours in a worker's container: what it writes."""
         return podman("exec", self.stack.container(service), *command.split(), check=False)
 
     def run(self, command: str, *, data: bytes = b"") -> str:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.settings,
-            env=self.env,
-            input=data,
-            capture_output=True,
-            timeout=180,
-            check=False,
-        )
-        said = done.stdout.decode() + done.stderr.decode()
-        assert done.returncode in (0, 1), f"{command}: exit code {done.returncode}\n{said[-3000:]}"
-        assert "Traceback" not in said, said[-3000:]
-        return said
+        return runbook.run(command, cwd=self.settings, env=self.env, data=data)
 
     @property
     def env(self) -> dict[str, str]:
         """Of commands on this machine: `wirewatch`, and the broker's port here."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return os.environ | {"PATH": path, "WIREWATCH_BROKERS": self.brokers, "PYTHONPATH": str(PROJECT)}
+        return os.environ | {"PATH": runbook.path(), "WIREWATCH_BROKERS": self.brokers, "PYTHONPATH": str(PROJECT)}
 
     @property
     def brokers(self) -> str:
@@ -269,18 +252,3 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
-
-
-def section(alert: str) -> str:
-    """An alert's part of the runbook, or what is to be done first for all. Two alerts may share one."""
-    start = f"### {alert}\n" if alert.startswith("Wirewatch") else alert
-    text = RUNBOOK.read_text().split(start, 1)[1]
-    return re.split(r"^##", re.sub(r"^(### \w+\n)+", "", text), maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def filled(command: str, places: Mapping[str, str]) -> str:
-    """A command with these put for its words in capitals."""
-    for name, value in places.items():
-        assert name in command, f"{name} is not in {command}"
-        command = command.replace(name, value)
-    return command

@@ -17,9 +17,10 @@ import yaml
 from tests.deploy import panels
 from tests.image import feeding
 from tests.image.building import PROJECT
-from tests.image.night import RULES, RUNBOOK, Night, prepare
+from tests.image.night import RULES, Night, prepare
 from tests.image.stack import until, up
 from tests.kafka.jars import Kafka
+from tests.runbook import RUNBOOK
 from tests.worker_processes import WorkerProcess
 
 pytestmark = [pytest.mark.image, pytest.mark.kafka, pytest.mark.timeout(900)]
