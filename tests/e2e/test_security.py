@@ -1,4 +1,7 @@
-"""On a broker that lets in only whom it knows: all workers and commands, rotated passwords, and causes of failures."""
+"""On a broker that lets in only whom it knows: all workers and commands, and causes of failures.
+
+Passwords and certificates change as the runbook's “Rotate credentials” says.
+"""
 
 import asyncio
 import json

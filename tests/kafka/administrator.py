@@ -1,6 +1,7 @@
 """An administrator who pastes what `wirewatch topics create --print` and `topics list --acls` print.
 
-The tools themselves are not among the jars that tests use, so the commands are read here and done by a client.
+The tools themselves (`tests.kafka.tools`) take a second for each of dozens of commands, so these are read here and
+done by a client.
 """
 
 import shlex

@@ -51,6 +51,8 @@ def groups(settings: Settings, workers: Iterable[str]) -> list[str]:
 
 
 def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
+    # By these names Kafka's own tools know who reads what.
+    yield from (fine("group", group, subject=worker) for worker in workers for group in groups(settings, [worker]))
     yield from local.spans()
     if "enrich" in workers:
         yield from local.model(settings)
