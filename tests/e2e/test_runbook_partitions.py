@@ -1,4 +1,6 @@
-"""The runbook's “Change the number of partitions” and “Lost the cluster”, done to the letter on a real Kafka."""
+"""What is done to topics: the runbook's “Change the number of partitions” and “Lost the cluster”, done to the letter
+on a real Kafka, and the commands that ours print for Kafka's tools.
+"""
 
 import asyncio
 import re
@@ -10,6 +12,7 @@ from tests.by_hand import Site, article
 from tests.conftest import KafkaFactory
 from tests.e2e.conftest import MakeSite
 from tests.kafka.broker import Cluster
+from tests.kafka.secured import Secured
 from tests.runbook import commands
 from tests.worker_processes import WorkerProcess, until
 
@@ -133,4 +136,30 @@ async def test_with_the_cluster_lost_all_goes_on_on_another(
     await new.start("enrich", "alert", "deliver")
     await new.publish(article(2), article(3))
     await new.settled("enrich", "alert", "deliver")
-    assert [one.article.id for one in await new.alerts()] == ["a2", "a3"]
+    assert sorted(one.article.id for one in await new.alerts()) == ["a2", "a3"]
+
+
+async def test_what_check_says_is_wrong_is_mended_by_the_commands_that_it_prints(kafka: Cluster, site: Site) -> None:
+    site.settle_in("trade")
+    await kafka.create_topic(site.topic("hits"), 2, retention_ms="3600000")
+    await kafka.create_topic(site.topic("alerts"), 1, message_timestamp_type="LogAppendTime")
+    await site.make_topics(kafka, 2)
+    said = await site.run("wirewatch check; true")
+    remedies = re.findall(r"→ (kafka-\S+\.sh .*)", said)
+    assert len(remedies) == 3, said
+    for remedy in remedies:
+        await site.run(remedy)
+    assert re.search(r"^0 wrong", await site.run("wirewatch check; true"), re.MULTILINE)
+
+
+async def test_what_is_printed_for_an_administrator_is_taken_by_kafkas_tools(
+    secured_kafka: Secured, make_site: MakeSite
+) -> None:
+    site = make_site(secured_kafka.cluster)
+    site.settle_in()
+    for topic in ("stories", "dead-letters"):  # those with the most settings
+        await site.run(f"wirewatch topics create --print --partitions 2 | grep {site.topic(topic)} | bash")
+    listed = await site.run("wirewatch topics list")
+    assert listed.count(" partitions") == 2, listed
+    said = await site.run(f"wirewatch topics list --acls --worker resume --principal User:{site.prefix} | bash")
+    assert said.count(f"principal=User:{site.prefix}") >= 2, said
