@@ -56,9 +56,12 @@ class Site:
         (folder / "watchlists").mkdir(parents=True)
 
     def settle_in(self, *desks: str, max_alert_age: float = 6 * 3600.0) -> None:
-        """Write the settings, and for each desk a watchlist for rare earths."""
+        """Write the settings, and for each desk a watchlist for rare earths; without any, none is read from files."""
         text = SETTINGS.format(
-            brokers=self.brokers, prefix=self.prefix, folder=self.folder, max_alert_age=max_alert_age
+            brokers=self.brokers,
+            prefix=self.prefix,
+            watchlists=[str(self.folder / "watchlists")] if desks else [],
+            max_alert_age=max_alert_age,
         )
         (self.folder / "wirewatch.toml").write_text(text)
         for desk in desks:
