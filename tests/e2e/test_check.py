@@ -54,7 +54,7 @@ async def test_topics_that_do_not_go_together_are_wrong(kafka: Cluster, prefix: 
     await kafka.create_topics(prefix, partitions=3, alerts=2)
     config = f'brokers = "{kafka.bootstrap}"\nprefix = "{prefix}"\n[[input]]\ntopics = ["{prefix}.nowhere"]'
     code, findings, _ = await asyncio.to_thread(check, tmp_path, config)
-    assert code == 78
+    assert code == 1
     assert {(name, subject) for name, subject, _ in bad(findings)} == {
         ("equal partitions", f"{prefix}.alerts"),
         ("topic", f"{prefix}.nowhere"),
@@ -63,7 +63,7 @@ async def test_topics_that_do_not_go_together_are_wrong(kafka: Cluster, prefix: 
 
 async def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     code, findings, _ = await asyncio.to_thread(check, tmp_path, 'brokers = "127.0.0.1:9"')
-    assert code == 78
+    assert code == 1
     ((name, subject, message),) = bad(findings)
     assert (name, subject) == ("connection", "127.0.0.1:9")
     assert "refused" in message
@@ -92,7 +92,7 @@ async def test_rights_are_held_against_what_a_worker_needs(secured_kafka: Secure
     secured_kafka.allow(prefix, "READ", topic=settings.topic("hits"))
     config = secured_config(secured_kafka, prefix)
     code, findings, _ = await asyncio.to_thread(check, tmp_path, config, "--worker", "enrich")
-    assert code == 78
+    assert code == 1
     wrong = [found for found in findings if found["level"] == "wrong"]
     assert [(found["subject"], found["message"]) for found in wrong] == [
         (settings.topic("hits"), "enrich may not Write the topic")
@@ -108,7 +108,7 @@ async def test_why_the_brokers_do_not_let_us_in(secured_kafka: Secured, prefix: 
     secured_kafka.set_password(prefix, PASSWORD)
     wrong_password = secured_config(secured_kafka, prefix, "not-the-password")
     code, findings, said = await asyncio.to_thread(check, tmp_path, wrong_password)
-    assert code == 78
+    assert code == 1
     ((_, _, message),) = bad(findings)
     assert "password" in message
     assert "not-the-password" not in json.dumps(findings) + said

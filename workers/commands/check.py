@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.commands.options import EXIT_CONFIG, Brokers, Config, Group, Json, Model, Prefix, Watchlists, load
+from workers.commands.options import EXIT_PROBLEMS, Brokers, Config, Group, Json, Model, Prefix, Watchlists, load
 from workers.commands.running import run
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_command(
 ) -> None:
     """Say what is missing before anything is started: cluster, rights, topics, model, watchlists, routes, records.
 
-    Each line is fine, a warning or wrong, with the remedy. 78 if something is wrong.
+    Each line is fine, a warning or wrong, with the remedy. Exit code 1 if something is wrong, 78 if the settings cannot be read.
     """
     from workers import logs
     from workers.checks.run import WORKERS
@@ -41,7 +41,7 @@ def check_command(
         if worker not in WORKERS:
             raise typer.BadParameter(f"{worker}: expected one of {', '.join(WORKERS)}", param_hint="--worker")
     if run(_show(chosen, tuple(workers or WORKERS), as_json=as_json)) == "wrong":
-        raise typer.Exit(EXIT_CONFIG)
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 async def _show(chosen: "Settings", workers: tuple[str, ...], *, as_json: bool) -> str:
