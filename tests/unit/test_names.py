@@ -331,7 +331,7 @@ def test_an_office_is_not_given_to_a_namesake(gazetteer: Gazetteer) -> None:
 
 
 def test_what_the_model_found_gets_the_gazetteers_name(gazetteer: Gazetteer) -> None:
-    (only,) = understand("an Apple pie", ("Apple", "ORG"), gazetteer=gazetteer)
+    (only,) = understand("Apple fell", ("Apple", "ORG"), gazetteer=gazetteer)
     assert (only.name, only.entity_id) == ("Apple", "Q312")
 
 

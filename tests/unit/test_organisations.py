@@ -17,6 +17,30 @@ def organisations(mentions: tuple[Mention, ...]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
+    ("text", "company"),
+    [
+        ("Apple pie is served.", "Apple"),
+        ("An Apple pie is served.", "Apple"),
+        ("They walked along Shell beach.", "Shell"),
+        ("The Amazon basin is dry.", "Amazon"),
+    ],
+)
+def test_what_makes_a_thing_of_a_companys_name_leaves_the_company_out(
+    gazetteer: Gazetteer, text: str, company: str
+) -> None:
+    assert understand(text, (company, "ORG"), gazetteer=gazetteer) == ()
+    for text in (f"{company} shares fell.", f"In the end {company} fell."):
+        assert [m.text for m in understand(text, (company, "ORG"), gazetteer=gazetteer)] == [company]
+
+
+def test_a_company_that_nobody_takes_for_a_word_has_pies(gazetteer: Gazetteer) -> None:
+    assert organisations(understand("Walmart pies, Kestrel pies", ("Kestrel", "ORG"), gazetteer=gazetteer)) == [
+        ("Walmart", "Walmart"),
+        ("Kestrel", "Kestrel"),
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "acronym", "full"),
     [
         ("The Ocean Shelf Foundation (OSF) met.", "OSF", "Ocean Shelf Foundation"),

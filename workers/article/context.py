@@ -10,9 +10,11 @@ The marks of care in the gazetteer (`alerts.gazetteer`):
 import re
 
 from alerts.gazetteer import CAPITALS, WORD
+from workers.article.lexicon import THINGS
 
 _BEFORE = re.compile(r"(\w[\w.'’-]*)[ \u00a0]$")
 _AFTER = re.compile(r"[ \u00a0](\w[\w'’-]*)")
+_NOUN = re.compile(r"[ \u00a0-](\w+)")
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _WINDOW = 40
 _OPENING = " \t\"'“‘«([—–-"
@@ -77,6 +79,12 @@ def needs_support(text: str, start: int, care: str) -> bool:
     if care != WORD or _is_hangul(text[start]):
         return False
     return _starts_sentence(text, start) or is_headline(_line(text, start, start))
+
+
+def is_a_thing(text: str, end: int) -> bool:
+    """Whether the word after a company's name, in lower case, makes something else of it: "Apple pie"."""
+    after = _NOUN.match(text, end)
+    return after is not None and after[1] in THINGS
 
 
 def _joined(one: str, other: str) -> bool:

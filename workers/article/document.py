@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from topics.records import Mention
+from workers.article.context import is_a_thing
 from workers.article.gazetteer import Gazetteer
 from workers.article.words import Words
 
@@ -54,6 +55,11 @@ class Document:
     def listed_as(self, name: str, label: str) -> tuple[str, str | None]:
         """A well-known name as the gazetteer has it, with its id; the name alone where it has not."""
         return (None if self.gazetteer is None else self.gazetteer.lookup(name, label)) or (name, None)
+
+    def is_a_thing(self, mention: Mention) -> bool:
+        """Whether a known company's name stands for something else here: "Apple pie"."""
+        found = mention.label == "ORG" and is_a_thing(self.fields[mention.field].text, mention.end)
+        return found and self.gazetteer is not None and self.gazetteer.is_also_a_word(mention.text)
 
     def lookup(self, mention: Mention) -> tuple[str, str | None]:
         """The gazetteer's name and id of a mention, else its own text."""

@@ -9,7 +9,7 @@ import ahocorasick_rs
 
 from alerts.gazetteer import LANGUAGE, NATIONALITY, NOTHING, Entry, Form, merged
 from topics.records import Mention
-from workers.article.context import acceptable, needs_support, whole_word
+from workers.article.context import acceptable, is_a_thing, needs_support, whole_word
 from workers.article.gazetteer_file import shipped
 
 LEADING = re.compile(r"the\s+", re.IGNORECASE)
@@ -34,6 +34,7 @@ class Gazetteer:
         self._by_text = {form.text: entry for form, entry in names}
         # A short form in the wrong case is another word: "us", "Who", "Is".
         self._by_folded = {form.text.casefold(): entry for form, entry in names if len(form.text) > 3}
+        self._words = {form.text for form, entry in names if form.care and entry.label == "ORG"}
         self._by_id = {entry.id: entry for entry in self._entries if entry.id and entry.label != NATIONALITY}
         self._automaton = ahocorasick_rs.AhoCorasick([form.text for form, _ in self._forms])
 
@@ -69,6 +70,10 @@ class Gazetteer:
             return None
         return entry.name, entry.id
 
+    def is_also_a_word(self, text: str) -> bool:
+        """Whether a form of an organisation's name may mean something else."""
+        return text in self._words
+
     def spellings(self, entity_id: str) -> tuple[str, ...]:
         """Every form of the entries with this id; none where it is not known."""
         return tuple(self._spelt.get(entity_id, ()))
@@ -90,6 +95,8 @@ class Gazetteer:
 def _counts(text: str, span: _Span, language: str) -> bool:
     if span.form.care == LANGUAGE:
         return language in span.form.languages
+    if span.entry.label == "ORG" and is_a_thing(text, span.end):
+        return False
     return acceptable(text, span.start, span.end, span.form.care)
 
 

@@ -129,6 +129,14 @@ COMMON = words_of(
 )
 """Families' names that are words, too: they count only where a capital is not a sentence's own."""
 
+THINGS = words_of(
+    "pie pies juice juices cider ciders sauce sauces tart tarts crumble strudel cake cakes soup soups jam vinegar"
+    " orchard orchards tree trees grower growers farmer farmers harvest harvests blossom blossoms beach beaches"
+    " rainforest rainforests forest forests jungle jungles basin river deforestation wildfire wildfires bone bones"
+    " currency currencies"
+)
+"""After a company's name that is a word, too, these make another thing of it: "Apple pie", "the Amazon rainforest"."""
+
 MONTHS = words_of("january february march april may june july august september october november december")
 BEFORE_MONTHS = words_of(
     "in on of since until till by from last next this early late mid every each before after during through and to"

@@ -26,7 +26,7 @@ _SHOUTED = 4  # letters from which on a word in capitals after a name is the pla
 def mended(document: Document, mentions: Iterable[Mention]) -> Iterator[Mention]:
     """A model's mentions: titles and datelines are no part of a name, "Mr Cecil" is a person, "Arch Coal Inc." none.
 
-    Web addresses, and people, organisations and buildings without a capital, are left out.
+    Web addresses, the company of "Apple pie", and people, organisations and buildings without a capital are left out.
     """
     for mention in mentions:
         if mention.label not in NAMES:
@@ -37,7 +37,7 @@ def mended(document: Document, mentions: Iterable[Mention]) -> Iterator[Mention]
 
 def _is_name(document: Document, mention: Mention) -> bool:
     words, at = document.words(mention)
-    if any(mark in mention.text for mark in _NO_NAME):
+    if any(mark in mention.text for mark in _NO_NAME) or document.is_a_thing(mention):
         return False
     if mention.label == "PERSON" and any(c.isdigit() for c in mention.text):
         return False

@@ -30,7 +30,8 @@ def check_command(
 ) -> None:
     """Say what is missing before anything is started: cluster, rights, topics, model, watchlists, routes, records.
 
-    Each line is fine, a warning or wrong, with the remedy. Exit code 1 if something is wrong, 78 if the settings cannot be read.
+    Each line is fine, a warning or wrong, with the remedy. Ends with 1 if something is wrong, and with 78 if the
+    settings cannot be read.
     """
     from workers import logs
     from workers.checks.run import WORKERS
