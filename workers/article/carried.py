@@ -119,10 +119,11 @@ def _begins(forms: Forms, document: Document, words: Words, at: range) -> bool:
     before, gap = words.word(at.start - 1), words.gap(at.start)
     if before is None:
         return True
+    called = words.title(at.start - 1) in _CALLED
     if (
         gap in _INSIDE_A_WORD
         or gap.endswith(_ADDRESS)
-        or (gap == ". " and len(before.text) == 1)
+        or (gap == ". " and len(before.text) == 1 and not called)
         or (gap == " & " and before.capital)
     ):
         return False
@@ -132,7 +133,7 @@ def _begins(forms: Forms, document: Document, words: Words, at: range) -> bool:
         return True
     if before.folded in ("the", "a", "an"):
         return _is_attribute(words, at)
-    if not before.capital or before.folded in NO_PART_OF_NAMES or before.folded in _CALLED:
+    if not before.capital or before.folded in NO_PART_OF_NAMES or called:
         return True
     return before.loud and (before.folded in document.lower or before.folded in SAYS)
 

@@ -8,6 +8,7 @@ The marks of care in the gazetteer (`alerts.gazetteer`):
 """
 
 import re
+from collections.abc import Container
 
 from alerts.gazetteer import CAPITALS, WORD
 from workers.article.lexicon import THINGS
@@ -62,8 +63,8 @@ def whole_word(text: str, start: int, end: int) -> bool:
     return _is_hangul(after) or not _joined(text[end - 1], after)
 
 
-def acceptable(text: str, start: int, end: int, care: str) -> bool:
-    """Whether the surroundings allow a form with this mark of care."""
+def acceptable(text: str, start: int, end: int, care: str, titles: Container[str] = ()) -> bool:
+    """Whether the surroundings allow a form with this mark of care. `titles`, as "M.", are no names beside it."""
     if not care:
         return True
     line = _line(text, start, end)
@@ -71,7 +72,7 @@ def acceptable(text: str, start: int, end: int, care: str) -> bool:
         return not line.isupper()
     if _is_hangul(text[start]):
         return _is_korean_name(text, start, end)
-    return not _beside_a_name(text, start, end)
+    return not _beside_a_name(text, start, end, titles)
 
 
 def needs_support(text: str, start: int, care: str) -> bool:
@@ -128,9 +129,9 @@ def _is_arabic_prefix(text: str, start: int) -> bool:
     )
 
 
-def _beside_a_name(text: str, start: int, end: int) -> bool:
+def _beside_a_name(text: str, start: int, end: int, titles: Container[str]) -> bool:
     before = _BEFORE.search(text, max(0, start - _WINDOW), start)
-    if before and _is_name(before[1]):
+    if before and _is_name(before[1]) and before[1].rstrip(".") not in titles:
         return True
     after = _AFTER.match(text, end)
     return after is not None and _is_name(after[1])

@@ -29,9 +29,14 @@ class Document:
 
     @classmethod
     def of(
-        cls, texts: Mapping[str, str], known: Iterable[Mention] = (), gazetteer: Gazetteer | None = None
+        cls,
+        texts: Mapping[str, str],
+        known: Iterable[Mention] = (),
+        gazetteer: Gazetteer | None = None,
+        *,
+        language: str = "",
     ) -> "Document":
-        fields = {field: Words.of(field, text) for field, text in texts.items()}
+        fields = {field: Words.of(field, text, language) for field, text in texts.items()}
         lower = frozenset(word.folded for words in fields.values() for word in words.words if not word.capital)
         return cls(fields=fields, known=frozenset(map(span, known)), lower=lower, gazetteer=gazetteer)
 

@@ -131,4 +131,4 @@ def _is_within_a_name(words: Words, first: int, end: int) -> bool:
         return False
     if words.gap(first) != " " or before.folded == "the":
         return True
-    return before.capital and before.folded not in NO_PART_OF_NAMES | OFFICES | HONORIFICS
+    return before.capital and words.title(first - 1) not in NO_PART_OF_NAMES | OFFICES | HONORIFICS

@@ -11,6 +11,7 @@ from alerts.gazetteer import LANGUAGE, NATIONALITY, NOTHING, Entry, Form, merged
 from topics.records import Mention
 from workers.article.context import acceptable, is_a_thing, needs_support, whole_word
 from workers.article.gazetteer_file import shipped
+from workers.article.lexicon import SHORT_TITLES
 
 LEADING = re.compile(r"the\s+", re.IGNORECASE)
 TRAILING = re.compile(r"(?:['’]s?|\s+)$")
@@ -97,7 +98,8 @@ def _counts(text: str, span: _Span, language: str) -> bool:
         return language in span.form.languages
     if span.entry.label == "ORG" and is_a_thing(text, span.end):
         return False
-    return acceptable(text, span.start, span.end, span.form.care)
+    titles = SHORT_TITLES.get(language, {}) if span.entry.label == "PERSON" else {}
+    return acceptable(text, span.start, span.end, span.form.care, titles)
 
 
 def _mention(field: str, text: str, span: _Span, entry: Entry) -> Mention:

@@ -1,15 +1,31 @@
 """Words that tell what a name beside them, or of which they are a part, is. All folded, as in `words.fold`."""
 
+from collections.abc import Mapping
+
 
 def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-HONORIFICS = words_of("mr mrs ms miss mx dr sir dame lord lady madame monsieur herr frau senor prof professor")
+HONORIFICS = words_of(
+    "mr mrs ms miss mx dr sir dame lord lady madame mademoiselle monsieur herr herrn frau senor senora senorita senhor"
+    " senhora prof professor"
+)
 """A person's name follows, whatever else is known."""
 
-WOMEN = words_of("mrs ms miss dame lady madame frau queen princess duchess congresswoman chairwoman")
-MEN = words_of("mr sir lord monsieur herr king prince duke congressman chairman")
+SHORT_TITLES: Mapping[str, Mapping[str, str]] = {
+    "de": {"Hr": "herr", "Hrn": "herr", "Fr": "frau"},
+    "es": {"Sr": "senor", "Sra": "senora", "Srta": "senorita"},
+    "fr": {"M": "monsieur", "Mme": "madame", "Mlle": "mademoiselle", "Pr": "professor"},
+    "pt": {"Sr": "senhor", "Sra": "senhora"},
+}
+"""By language (ISO 639-1): short forms of honorifics, as they are written there; elsewhere they are initials."""
+
+WOMEN = words_of(
+    "mrs ms miss dame lady madame mademoiselle frau senora senorita senhora queen princess duchess congresswoman"
+    " chairwoman"
+)
+MEN = words_of("mr sir lord monsieur herr herrn senor senhor king prince duke congressman chairman")
 
 OFFICES = words_of(
     "president senator sen rep representative congressman congresswoman governor gov mayor judge justice minister"

@@ -65,7 +65,7 @@ def _mended(document: Document, mention: Mention) -> Mention:
 def _without_titles(words: Words, at: range, label: str) -> tuple[range, str]:
     """The name alone, of "Mr Cecil" and "Jordanian King Abdullah"; after "Mr" it is a person."""
     for i in reversed(at[:_LONGEST_TITLE]):
-        title = words.words[i].folded
+        title = words.title(i)
         if (
             i == at[-1]
             or words.gap(i + 1) not in (" ", ". ")
@@ -93,7 +93,7 @@ def _kind(words: Words, at: range, label: str) -> str:
     before = words.word(at.start - 1)
     if before is None or not before.capital or last in KINDS:
         return label
-    if before.folded in HONORIFICS | SURE_OFFICES and words.gap(at.start) in (" ", ". "):
+    if words.title(at.start - 1) in HONORIFICS | SURE_OFFICES and words.gap(at.start) in (" ", ". "):
         return "PERSON"
     if before.text == "By" and label == "ORG" and len(at) in (2, 3) and words.gap(at.start) == " ":
         return "PERSON"  # a byline

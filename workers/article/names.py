@@ -18,14 +18,21 @@ from workers.article.shouted import known_in_capitals, with_shouted
 
 
 def understood(
-    texts: Mapping[str, str], model: Sequence[Mention], known: Sequence[Mention], gazetteer: Gazetteer | None = None
+    texts: Mapping[str, str],
+    model: Sequence[Mention],
+    known: Sequence[Mention],
+    gazetteer: Gazetteer | None = None,
+    *,
+    language: str = "",
 ) -> tuple[Mention, ...]:
     """The mentions of an article, of what the model and the gazetteer found in its `texts` (by field).
+
+    `language` (ISO 639-1) is the texts'; where it is not known, "M." is an initial and no title.
 
     The fields are one document: who is named in full in one is found by surname in the other. The title's mentions
     come first, then in order; none overlaps another, and each has its canonical name. Time is linear in the text.
     """
-    document = Document.of(texts, combine((), known), gazetteer)
+    document = Document.of(texts, combine((), known), gazetteer, language=language)
     known = (*known, *known_in_capitals(document))
     found = with_full_names(document, combine(tuple(mended(document, model)), known))
     mentions = agreed(document, found)

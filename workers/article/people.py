@@ -79,10 +79,9 @@ class People:
 
 def titles_before(words: Words, index: int) -> frozenset[str]:
     """What the word before the one at `index` calls somebody: "Mr", "Secretary"."""
-    before = words.word(index - 1)
-    if before is None or words.gap(index) not in (" ", ". "):
+    if words.gap(index) not in (" ", ". "):
         return frozenset()
-    return frozenset((before.folded,)) & (OFFICES | HONORIFICS)
+    return frozenset((words.title(index - 1),)) & (OFFICES | HONORIFICS)
 
 
 def is_said(words: Words, index: int) -> bool:

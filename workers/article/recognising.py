@@ -69,5 +69,5 @@ class Recognition:
         texts = {"title": work.title, "text": work.text[:MAX_CHARACTERS]}
         known = [mention for field in texts.items() for mention in self._gazetteer.mentions(*field, work.language)]
         model = [*work.mentions, *finding.found(texts, language=work.language)]
-        named = names.understood(texts, model, known, self._gazetteer)
+        named = names.understood(texts, model, known, self._gazetteer, language=work.language)
         work.mentions = valued(named, texts, language=work.language, published_at=work.article.published_at)

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from workers.article.context import is_headline
+from workers.article.lexicon import SHORT_TITLES
 
 _WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*")
 _LINE = re.compile(r"[^\n]+")
@@ -34,16 +35,20 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a field, in order. `starting` and `ending` have the index of the word that does so at an offset."""
+    """The words of a field, in order. `starting` and `ending` have the index of the word that does so at an offset.
+
+    `titles` are the short forms of titles in the text's language: `lexicon.SHORT_TITLES`.
+    """
 
     field: str
     text: str
     words: tuple[Word, ...]
     starting: dict[int, int]
     ending: dict[int, int]
+    titles: Mapping[str, str]
 
     @classmethod
-    def of(cls, field: str, text: str) -> "Words":
+    def of(cls, field: str, text: str, language: str = "") -> "Words":
         words = tuple(_words(text))
         return cls(
             field=field,
@@ -51,6 +56,7 @@ class Words:
             words=words,
             starting={word.start: i for i, word in enumerate(words)},
             ending={word.end: i for i, word in enumerate(words)},
+            titles=SHORT_TITLES.get(language, {}),
         )
 
     def word(self, index: int) -> Word | None:
@@ -59,6 +65,19 @@ class Words:
     def form(self, at: range) -> tuple[str, ...]:
         """Words as they are compared: folded."""
         return tuple(word.folded for word in self.words[at.start : at.stop])
+
+    def title(self, index: int) -> str:
+        """The word there as a title is listed: folded, and in full where the language has a short form of it."""
+        word = self.word(index)
+        if word is None:
+            return ""
+        title = self.titles.get(word.text, word.folded)
+        return word.folded if len(word.text) == 1 and self._is_initial(index) else title
+
+    def _is_initial(self, index: int) -> bool:
+        """Whether a single letter is within a name: "Anne M. Kestrel"."""
+        before = self.word(index - 1)
+        return before is not None and before.capital and self.gap(index) == " " and not self.opens(index - 1)
 
     def gap(self, index: int) -> str:
         """What is between a word and the one before it; a line's end where there is none."""
