@@ -14,33 +14,48 @@ _FIELDS = {"title": IN_TITLE, "lead": IN_LEAD, "body": IN_BODY}
 
 
 class Use(NamedTuple):
-    """One form of one term of one rule, or an entity that it asks for.
+    """One form of one term of one rule, or an entity that it asks for. `order` is the term's number in its rule."""
 
-    `cased`: what the place must be with its case kept. `labels`: of which a mention there must have one; none: any
-    place will do. `number` is its own, `order` its term's.
-    """
-
-    number: int
     rule: int
     order: int
     clause: str
     alias_of: str | None
+    entity: str | None = None
+
+
+class _Conditions(NamedTuple):
+    fields: int
     labels: tuple[str, ...]
     excludes: bool
     cased: str | None = None
     prefix: bool = False
-    entity: str | None = None
+
+
+class Asked(NamedTuple):
+    """What uses of one form, or of one entity, have in common: one place meets all of them or none.
+
+    `fields`: where their rules look. `labels`: of which a mention there must have one; none: any place will do.
+    `cased`: what the place must be with its case kept. `number` is its own.
+    """
+
+    number: int
+    fields: int
+    labels: tuple[str, ...]
+    excludes: bool
+    cased: str | None
+    prefix: bool
+    uses: tuple[Use, ...]
 
 
 class Pattern(NamedTuple):
-    """Whose form it is: `uses` wherever it stands, `labelled` where it stands in a mention with that label."""
+    """Who asks for a form: `plain` wherever it stands, `labelled` where it stands in a mention with that label."""
 
     first: int
     last: int
     first_digit: bool
     last_digit: bool
-    uses: tuple[Use, ...]
-    labelled: dict[str, tuple[Use, ...]]
+    plain: tuple[Asked, ...]
+    labelled: dict[str, tuple[Asked, ...]]
 
 
 class Compiled(NamedTuple):
@@ -51,25 +66,33 @@ class Compiled(NamedTuple):
     languages: frozenset[str]
 
 
+_Users = dict[_Conditions, list[Use]]
+
+
 class Plan(NamedTuple):
     """`patterns` by the folded form that each is of, `entities` by id."""
 
     rules: tuple[Compiled, ...]
     patterns: dict[str, Pattern]
-    entities: dict[str, tuple[Use, ...]]
+    entities: dict[str, tuple[Asked, ...]]
 
 
 def compiled(watchlists: Sequence[Watchlist]) -> Plan:
     """All that these watchlists look for."""
     rules = tuple(_compiled(watchlist, rule) for watchlist in watchlists for rule in watchlist.rules)
-    by_form: dict[str, list[Use]] = defaultdict(list)
-    by_entity: dict[str, list[Use]] = defaultdict(list)
-    numbers = count()
+    by_form: dict[str, _Users] = {}
+    by_entity: dict[str, _Users] = {}
     for number, one in enumerate(rules):
-        for key, use in _uses(number, one.rule, numbers):
-            (by_form if use.entity is None else by_entity)[key].append(use)
-    patterns = {form: _pattern(form, uses) for form, uses in by_form.items()}
-    return Plan(rules, patterns, {id: tuple(uses) for id, uses in by_entity.items()})
+        for key, conditions, use in _uses(number, one):
+            users = (by_form if use.entity is None else by_entity).setdefault(key, {})
+            users.setdefault(conditions, []).append(use)
+    numbers = count()
+    patterns = {form: _pattern(form, _asked(users, numbers)) for form, users in by_form.items()}
+    return Plan(rules, patterns, {id: _asked(users, numbers) for id, users in by_entity.items()})
+
+
+def _asked(users: _Users, numbers: Iterator[int]) -> tuple[Asked, ...]:
+    return tuple(Asked(next(numbers), *conditions, tuple(uses)) for conditions, uses in users.items())
 
 
 def _compiled(watchlist: Watchlist, rule: Rule) -> Compiled:
@@ -80,22 +103,23 @@ def _compiled(watchlist: Watchlist, rule: Rule) -> Compiled:
     return Compiled(watchlist, rule, fields, sources, frozenset(tag.lower() for tag in rule.languages))
 
 
-def _uses(number: int, rule: Rule, numbers: Iterator[int]) -> Iterator[tuple[str, Use]]:
-    """(folded form, or entity's id; its use)."""
+def _uses(number: int, one: Compiled) -> Iterator[tuple[str, _Conditions, Use]]:
+    """(folded form, or entity's id; where it counts; its use)."""
     known: set[tuple[Form, bool, tuple[str, ...]]] = set()
+    rule = one.rule
     for order, (term, alias_of, excludes) in enumerate(_terms(rule)):
         asked = Term(term=term) if isinstance(term, str) else term
         labels = asked.label or (() if excludes else rule.label)
         if asked.entity is not None:
-            use = Use(next(numbers), number, order, asked.entity, None, labels, excludes, entity=asked.entity)
-            yield asked.entity, use
+            use = Use(number, order, asked.entity, None, asked.entity)
+            yield asked.entity, _Conditions(one.fields, labels, excludes), use
             continue
         text = asked.term or ""
         for form in forms(text, case=rule.case):
             if (form, excludes, labels) not in known:  # else another term finds it already
                 known.add((form, excludes, labels))
-                use = Use(next(numbers), number, order, text, alias_of, labels, excludes, form.cased, form.prefix)
-                yield form.folded, use
+                conditions = _Conditions(one.fields, labels, excludes, form.cased, form.prefix)
+                yield form.folded, conditions, Use(number, order, text, alias_of)
 
 
 def _terms(rule: Rule) -> Iterator[tuple[str | Term, str | None, bool]]:
@@ -110,12 +134,12 @@ def _terms(rule: Rule) -> Iterator[tuple[str | Term, str | None, bool]]:
         yield term, None, True
 
 
-def _pattern(folded: str, uses: Sequence[Use]) -> Pattern:
+def _pattern(folded: str, askeds: Sequence[Asked]) -> Pattern:
     first, last = folded[0], folded[-1]
-    labelled: dict[str, list[Use]] = defaultdict(list)
-    for use in uses:
-        for label in use.labels:
-            labelled[label].append(use)
-    plain = tuple(use for use in uses if not use.labels)
+    labelled: dict[str, list[Asked]] = defaultdict(list)
+    for asked in askeds:
+        for label in asked.labels:
+            labelled[label].append(asked)
+    plain = tuple(asked for asked in askeds if not asked.labels)
     by_label = {label: tuple(listed) for label, listed in labelled.items()}
     return Pattern(KINDS[first], KINDS[last], first.isdigit(), last.isdigit(), plain, by_label)

@@ -6,19 +6,17 @@ folded text, so that the time depends on the article and on what is found in it,
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 from ahocorasick_rs import AhoCorasick
 
-from alerts.compiled import IN_BODY, IN_LEAD, IN_TITLE, Compiled, Pattern, Use, compiled
+from alerts.compiled import IN_BODY, IN_LEAD, IN_TITLE, Asked, Compiled, Pattern, Use, compiled
 from alerts.folding import KINDS, RUN, Folded, fold, parts, word_end
 from alerts.mentioned import NOTHING, Mentioned
+from alerts.proof import MAX_EVIDENCE, Found, Place, Proof
 from alerts.watchlist import Watchlist
 from topics.records import Evidence, Mention, Policy, RuleMet, severity_rank
 
-MAX_EVIDENCE = 8
-"""Of one rule in one article."""
 LEAD = 600
 """The lead is the first paragraph, at most so many code points."""
 _PREFIX_REACH = 64
@@ -34,19 +32,6 @@ class DeskMatch(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     severity: str
     rules: tuple[RuleMet, ...]
-
-
-class _Place(NamedTuple):
-    """Where a term was found: in field 0 (title) or 1 (text), in the original's code points.
-
-    `label` is that of the mention there, where the term asks for one.
-    """
-
-    field: int
-    start: int
-    end: int
-    use: Use
-    label: str | None
 
 
 class Matcher:
@@ -81,24 +66,17 @@ class Matcher:
         whose language is not known.
         """
         mentioned = Mentioned(mentions) if mentions and self._asks else NOTHING
-        found: dict[int, list[_Place]] = {}
-        excluded: set[int] = set()
+        found: dict[int, Found] = {}
         for field, content in enumerate((title, text)):
             if content and self._automaton is not None:
-                self._search(field, content, mentioned, found, excluded)
+                self._search(field, content, mentioned, found)
         if self._entities:
-            self._search_entities(text, mentioned, found, excluded)
+            self._search_entities(text, mentioned, found)
         names = frozenset(name.strip().casefold() for name in ((source,) if isinstance(source, str) else source or ()))
-        met = {
-            rule: places
-            for rule, places in found.items()
-            if rule not in excluded and _admits(self._rules[rule], names, language)
-        }
-        return self._by_desk(met, (title, text)) if met else ()
+        met = {rule: uses for rule, uses in _met(found).items() if _admits(self._rules[rule], names, language)}
+        return self._by_desk(met, Proof((title, text))) if met else ()
 
-    def _search(
-        self, field: int, content: str, mentioned: Mentioned, found: dict[int, list[_Place]], excluded: set[int]
-    ) -> None:
+    def _search(self, field: int, content: str, mentioned: Mentioned, found: dict[int, Found]) -> None:
         folded = fold(content)
         lead = lead_end(content) if field and self._lead else 0
         tally: dict[int, int] = {}
@@ -107,36 +85,26 @@ class Matcher:
             if not _begins(folded.text, start, pattern):
                 continue
             ends = _ends(folded.text, end, pattern)
-            uses, label = pattern.uses, None
+            askeds, label = pattern.plain, None
             if pattern.labelled:
                 label = mentioned.label(field, content, folded.start(start), folded.end(end))
-                uses += pattern.labelled.get(label or "", ())
-            for use in uses:
-                if not (ends or use.prefix) or tally.get(use.number, 0) >= MAX_EVIDENCE:
+                askeds += pattern.labelled.get(label or "", ())
+            for asked in askeds:
+                if not (ends or asked.prefix) or tally.get(asked.number, 0) >= MAX_EVIDENCE:
                     continue
-                place = self._place(field, folded, start, end, use, lead, label)
-                if place is None:
-                    continue
-                tally[use.number] = tally.get(use.number, 0) + 1
-                if use.excludes:
-                    excluded.add(use.rule)
-                else:
-                    found.setdefault(use.rule, []).append(place)
+                place = _place(field, folded, start, end, asked, lead, label)
+                if place is not None:
+                    tally[asked.number] = tally.get(asked.number, 0) + 1
+                    found.setdefault(asked.number, Found(asked, [])).places.append(place)
 
-    def _search_entities(
-        self, text: str, mentioned: Mentioned, found: dict[int, list[_Place]], excluded: set[int]
-    ) -> None:
+    def _search_entities(self, text: str, mentioned: Mentioned, found: dict[int, Found]) -> None:
         lead = lead_end(text) if self._lead else 0
         for field, mention in mentioned.of(self._entities, most=MAX_EVIDENCE):
-            for use in self._entities[mention.entity_id or ""]:
-                wanted = not use.labels or mention.label in use.labels
-                if not wanted or not self._looks(use, field, mention.end, lead):
-                    continue
-                if use.excludes:
-                    excluded.add(use.rule)
-                else:
-                    label = mention.label if use.labels else None
-                    found.setdefault(use.rule, []).append(_Place(field, mention.start, mention.end, use, label))
+            for asked in self._entities[mention.entity_id or ""]:
+                wanted = not asked.labels or mention.label in asked.labels
+                if wanted and _looks(asked, field, mention.end, lead):
+                    place = Place(field, mention.start, mention.end, mention.label if asked.labels else None)
+                    found.setdefault(asked.number, Found(asked, [])).places.append(place)
 
     def _candidates(self, text: str) -> Iterator[tuple[int, int, int]]:
         """(pattern, start, end) of every form found, whole word or not."""
@@ -150,33 +118,11 @@ class Matcher:
                 if start < _CHUNK:  # else the next piece finds it
                     yield number, base + start, base + end
 
-    def _place(
-        self, field: int, folded: Folded, start: int, end: int, use: Use, lead: int, label: str | None
-    ) -> _Place | None:
-        """The place in the original, or None where the rule does not look or the case is another."""
-        if use.prefix:
-            end = word_end(folded.text, end, _PREFIX_REACH)
-        if not folded.whole(start, end):
-            return None
-        begin, stop = folded.start(start), folded.end(end)
-        if not self._looks(use, field, stop, lead):
-            return None
-        if use.cased is not None and not _same_case(folded.source[begin:stop], use):
-            return None
-        return _Place(field, begin, stop, use, label if use.labels else None)
-
-    def _looks(self, use: Use, field: int, stop: int, lead: int) -> bool:
-        """Whether the rule looks at what ends at `stop`."""
-        fields = self._rules[use.rule].fields
-        if not field:
-            return bool(fields & IN_TITLE)
-        return bool(fields & IN_BODY or (fields & IN_LEAD and stop <= lead))
-
-    def _by_desk(self, met: dict[int, list[_Place]], contents: tuple[str, str]) -> tuple[DeskMatch, ...]:
+    def _by_desk(self, met: dict[int, list[tuple[Use, Found]]], proof: Proof) -> tuple[DeskMatch, ...]:
         desks: dict[str, list[RuleMet]] = defaultdict(list)
         for number in sorted(met, key=lambda number: (self._rules[number].watchlist.id, number)):
             compiled = self._rules[number]
-            desks[compiled.watchlist.desk].append(_rule_met(compiled, met[number], contents))
+            desks[compiled.watchlist.desk].append(_rule_met(compiled, proof.of(met[number])))
         return tuple(
             DeskMatch(
                 desk=desk,
@@ -201,6 +147,17 @@ def lead_end(text: str) -> int:
             end = line_end
             break
     return start + end
+
+
+def _met(found: dict[int, Found]) -> dict[int, list[tuple[Use, Found]]]:
+    """The rules that nothing excludes: of each the uses that were found."""
+    excluded = {use.rule for one in found.values() if one.asked.excludes for use in one.asked.uses}
+    met: dict[int, list[tuple[Use, Found]]] = {}
+    for one in found.values():
+        for use in () if one.asked.excludes else one.asked.uses:
+            if use.rule not in excluded:
+                met.setdefault(use.rule, []).append((use, one))
+    return met
 
 
 def _policies(watchlists: Sequence[Watchlist]) -> dict[str, Policy]:
@@ -237,12 +194,35 @@ def _ends(text: str, end: int, pattern: Pattern) -> bool:
     return not (pattern.last_digit and after in ".," and text[end + 1 : end + 2].isdigit())  # nor 5 in 5.2
 
 
-def _same_case(written: str, use: Use) -> bool:
-    assert use.cased is not None
-    if written == use.cased:
+def _place(
+    field: int, folded: Folded, start: int, end: int, asked: Asked, lead: int, label: str | None
+) -> Place | None:
+    """The place in the original, or None where the rules do not look or the case is another."""
+    if asked.prefix:
+        end = word_end(folded.text, end, _PREFIX_REACH)
+    if not folded.whole(start, end):
+        return None
+    begin, stop = folded.start(start), folded.end(end)
+    if not _looks(asked, field, stop, lead):
+        return None
+    if asked.cased is not None and not _same_case(folded.source[begin:stop], asked):
+        return None
+    return Place(field, begin, stop, label if asked.labels else None)
+
+
+def _looks(asked: Asked, field: int, stop: int, lead: int) -> bool:
+    """Whether the rules look at what ends at `stop`."""
+    if not field:
+        return bool(asked.fields & IN_TITLE)
+    return bool(asked.fields & IN_BODY or (asked.fields & IN_LEAD and stop <= lead))
+
+
+def _same_case(written: str, asked: Asked) -> bool:
+    assert asked.cased is not None
+    if written == asked.cased:
         return True
     kept = fold(written, cased=True).text
-    return kept.startswith(use.cased) if use.prefix else kept == use.cased
+    return kept.startswith(asked.cased) if asked.prefix else kept == asked.cased
 
 
 def _admits(compiled: Compiled, names: frozenset[str], language: str | None) -> bool:
@@ -254,7 +234,7 @@ def _admits(compiled: Compiled, names: frozenset[str], language: str | None) -> 
     return True
 
 
-def _rule_met(compiled: Compiled, places: list[_Place], contents: tuple[str, str]) -> RuleMet:
+def _rule_met(compiled: Compiled, evidence: tuple[Evidence, ...]) -> RuleMet:
     rule, watchlist = compiled.rule, compiled.watchlist
     return RuleMet(
         watchlist=watchlist.id,
@@ -264,35 +244,5 @@ def _rule_met(compiled: Compiled, places: list[_Place], contents: tuple[str, str
         name=rule.name,
         tags=rule.tags,
         meta=rule.meta,
-        evidence=tuple(_evidence(place, contents[place.field]) for place in _telling(places)),
-    )
-
-
-def _telling(places: list[_Place]) -> list[_Place]:
-    """In order, the longest where they overlap; past `MAX_EVIDENCE`, each term's first before any term's second."""
-    places.sort(key=lambda place: (place.field, place.start, -place.end, place.use.order))
-    apart: list[_Place] = []
-    for place in places:
-        if not apart or apart[-1].field != place.field or place.start >= apart[-1].end:
-            apart.append(place)
-    if len(apart) <= MAX_EVIDENCE:
-        return apart
-    seen: dict[int, int] = {}
-    ranked = []
-    for position, place in enumerate(apart):
-        seen[place.use.order] = seen.get(place.use.order, -1) + 1
-        ranked.append((seen[place.use.order] > 0, position))
-    return [apart[position] for position in sorted(position for _, position in sorted(ranked)[:MAX_EVIDENCE])]
-
-
-def _evidence(place: _Place, content: str) -> Evidence:
-    return Evidence(
-        field="text" if place.field else "title",
-        start=place.start,
-        end=place.end,
-        text=content[place.start : place.end],
-        clause=place.use.clause,
-        alias_of=place.use.alias_of,
-        label=place.label,
-        entity=place.use.entity,
+        evidence=evidence,
     )

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.folding import fold
-from alerts.matcher import LEAD, MAX_EVIDENCE, DeskMatch, Matcher, lead_end
+from alerts.matcher import LEAD, DeskMatch, Matcher, lead_end
+from alerts.proof import MAX_EVIDENCE
 from alerts.terms import forms
 from alerts.watchlist import Rule, Watchlist
 from topics.records import Evidence, Policy

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from alerts.matcher import MAX_EVIDENCE, Matcher
+from alerts.matcher import Matcher
+from alerts.proof import MAX_EVIDENCE
 from alerts.watchlist import Rule, Term, Watchlist, asks_for_mentions
 from topics.records import Evidence, Mention
 
