@@ -14,7 +14,7 @@ _FIELDS = {"title": IN_TITLE, "lead": IN_LEAD, "body": IN_BODY}
 
 
 class Use(NamedTuple):
-    """One form of one term of one rule, or an entity that it asks for. `order` is the term's number in its rule."""
+    """A term of a rule, or an entity that it asks for. `order` is its number in the rule."""
 
     rule: int
     order: int
@@ -23,16 +23,8 @@ class Use(NamedTuple):
     entity: str | None = None
 
 
-class _Conditions(NamedTuple):
-    fields: int
-    labels: tuple[str, ...]
-    excludes: bool
-    cased: str | None = None
-    prefix: bool = False
-
-
 class Asked(NamedTuple):
-    """What uses of one form, or of one entity, have in common: one place meets all of them or none.
+    """What uses ask of one form, or of one entity, alike: one place meets all of them or none.
 
     `fields`: where their rules look. `labels`: of which a mention there must have one; none: any place will do.
     `cased`: what the place must be with its case kept. `number` is its own.
@@ -66,9 +58,6 @@ class Compiled(NamedTuple):
     languages: frozenset[str]
 
 
-_Users = dict[_Conditions, list[Use]]
-
-
 class Plan(NamedTuple):
     """`patterns` by the folded form that each is of, `entities` by id."""
 
@@ -80,19 +69,27 @@ class Plan(NamedTuple):
 def compiled(watchlists: Sequence[Watchlist]) -> Plan:
     """All that these watchlists look for."""
     rules = tuple(_compiled(watchlist, rule) for watchlist in watchlists for rule in watchlist.rules)
-    by_form: dict[str, _Users] = {}
-    by_entity: dict[str, _Users] = {}
-    for number, one in enumerate(rules):
-        for key, conditions, use in _uses(number, one):
-            users = (by_form if use.entity is None else by_entity).setdefault(key, {})
-            users.setdefault(conditions, []).append(use)
+    by_form: dict[str, list[Asked]] = defaultdict(list)
+    by_entity: dict[str, list[Asked]] = defaultdict(list)
     numbers = count()
-    patterns = {form: _pattern(form, _asked(users, numbers)) for form, users in by_form.items()}
-    return Plan(rules, patterns, {id: _asked(users, numbers) for id, users in by_entity.items()})
+    for number, one in enumerate(rules):
+        for key, asked in _asked(number, one, numbers):
+            (by_form if asked.uses[0].entity is None else by_entity)[key].append(asked)
+    patterns = {form: _pattern(form, _together(asked)) for form, asked in by_form.items()}
+    return Plan(rules, patterns, {id: _together(asked) for id, asked in by_entity.items()})
 
 
-def _asked(users: _Users, numbers: Iterator[int]) -> tuple[Asked, ...]:
-    return tuple(Asked(next(numbers), *conditions, tuple(uses)) for conditions, uses in users.items())
+def _together(apart: Sequence[Asked]) -> tuple[Asked, ...]:
+    """The same, where what is asked alike is one."""
+    if len(apart) == 1:  # most forms are of one term alone
+        return tuple(apart)
+    alike: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
+    for asked in apart:
+        alike[asked[1:-1]].append(asked)
+    return tuple(
+        first._replace(uses=tuple(use for asked in (first, *more) for use in asked.uses))
+        for first, *more in alike.values()
+    )
 
 
 def _compiled(watchlist: Watchlist, rule: Rule) -> Compiled:
@@ -103,8 +100,8 @@ def _compiled(watchlist: Watchlist, rule: Rule) -> Compiled:
     return Compiled(watchlist, rule, fields, sources, frozenset(tag.lower() for tag in rule.languages))
 
 
-def _uses(number: int, one: Compiled) -> Iterator[tuple[str, _Conditions, Use]]:
-    """(folded form, or entity's id; where it counts; its use)."""
+def _asked(number: int, one: Compiled, numbers: Iterator[int]) -> Iterator[tuple[str, Asked]]:
+    """(folded form, or entity's id; what one rule asks of it)."""
     known: set[tuple[Form, bool, tuple[str, ...]]] = set()
     rule = one.rule
     for order, (term, alias_of, excludes) in enumerate(_terms(rule)):
@@ -112,14 +109,15 @@ def _uses(number: int, one: Compiled) -> Iterator[tuple[str, _Conditions, Use]]:
         labels = asked.label or (() if excludes else rule.label)
         if asked.entity is not None:
             use = Use(number, order, asked.entity, None, asked.entity)
-            yield asked.entity, _Conditions(one.fields, labels, excludes), use
+            yield asked.entity, Asked(next(numbers), one.fields, labels, excludes, None, False, (use,))
             continue
         text = asked.term or ""
+        use = Use(number, order, text, alias_of)
         for form in forms(text, case=rule.case):
             if (form, excludes, labels) not in known:  # else another term finds it already
                 known.add((form, excludes, labels))
-                conditions = _Conditions(one.fields, labels, excludes, form.cased, form.prefix)
-                yield form.folded, conditions, Use(number, order, text, alias_of)
+                cased, prefix = form.cased, form.prefix
+                yield form.folded, Asked(next(numbers), one.fields, labels, excludes, cased, prefix, (use,))
 
 
 def _terms(rule: Rule) -> Iterator[tuple[str | Term, str | None, bool]]:
@@ -136,10 +134,11 @@ def _terms(rule: Rule) -> Iterator[tuple[str | Term, str | None, bool]]:
 
 def _pattern(folded: str, askeds: Sequence[Asked]) -> Pattern:
     first, last = folded[0], folded[-1]
-    labelled: dict[str, list[Asked]] = defaultdict(list)
+    plain: list[Asked] = []
+    labelled: dict[str, tuple[Asked, ...]] = {}
     for asked in askeds:
+        if not asked.labels:
+            plain.append(asked)
         for label in asked.labels:
-            labelled[label].append(asked)
-    plain = tuple(asked for asked in askeds if not asked.labels)
-    by_label = {label: tuple(listed) for label, listed in labelled.items()}
-    return Pattern(KINDS[first], KINDS[last], first.isdigit(), last.isdigit(), plain, by_label)
+            labelled[label] = (*labelled.get(label, ()), asked)
+    return Pattern(KINDS[first], KINDS[last], first.isdigit(), last.isdigit(), tuple(plain), labelled)
