@@ -112,6 +112,7 @@ class Stage:
         self._writer = Writer(producer, timeout=1.5 * settings.kafka.request_timeout, clock=checked)
         self._clock = Clock(producer, self.topics.hits, timeout=1.5 * settings.kafka.request_timeout)
         self._end = end
+        kafka.before_each_request(producer, self.ending_if_frozen)
         self._queue: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_HITS * 4)
         self._in_hand = 0
         metrics.in_flight.set_function(lambda: self._queue.qsize() + self._in_hand)
@@ -235,6 +236,11 @@ class Stage:
             await self._writer.append(self.topics.stories, number, [resumed], whole=True)
             log.info("hits_waited", partition=number, hits=found.waiting, since=str(found.oldest))
         self.parts[number] = part
+
+    def ending_if_frozen(self) -> None:
+        """End the process if it was frozen: what it is about to write may be another's to write by now."""
+        with self._ending():
+            self.pulse.check()
 
     def place(self, number: int) -> int | None:
         """The hit that a partition's state goes on from."""

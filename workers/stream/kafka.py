@@ -123,6 +123,21 @@ async def start(client: Any) -> None:
         await asyncio.wait((starting,), timeout=STOP_TIMEOUT)
 
 
+def before_each_request(producer: AIOKafkaProducer, check: Callable[[], None]) -> None:
+    """Call `check` whenever a request of the producer's is about to go to its connection.
+
+    Between `send_batch` and that lie turns of the event loop, in which a process may have been stopped for minutes.
+    """
+    client = producer.client
+    send = client.send
+
+    async def checked(node: int, request: Any, **options: Any) -> Any:
+        check()
+        return await send(node, request, **options)
+
+    client.send = checked
+
+
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client, within `STOP_TIMEOUT` and whatever state it is in."""
     await _ended(client.stop())
