@@ -75,9 +75,7 @@ def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
     log.info("pool", processes=processes, decided_by=decided_by, memory_bytes=size.memory_bytes, **size.bounds)
     if problem := size.problem(processes):
         log.warning("pool.memory", problem=problem)
-    if metrics:
-        metrics.pool_processes.set(processes)
-    return Pool(
+    pool = Pool(
         partial(build, options(settings)),
         processes=processes,
         time_budget=settings.enrich.time_budget,
@@ -85,6 +83,11 @@ def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
         recycle_after=settings.enrich.recycle_after,
         on_restart=lambda reason: metrics.pool_restarts.labels(reason).inc() if metrics else None,
     )
+    if metrics:
+        metrics.pool_processes.set(processes)
+        metrics.pool_memory.set_function(pool.memory)
+        metrics.memory_limit.set(size.memory_bytes or 0)
+    return pool
 
 
 class Enrich:

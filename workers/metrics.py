@@ -163,6 +163,11 @@ class Metrics:
     def _pool(self, new: Declaring) -> None:
         self.pool_processes = new.gauge("wirewatch_pool_processes", "Processes of the pool")
         self.pool_busy = new.gauge("wirewatch_pool_busy_processes", "Processes of the pool that have articles in hand")
+        # With the process's own memory and the limit: how far off the kernel's killer is.
+        self.pool_memory = new.gauge("wirewatch_pool_memory_bytes", "Resident memory of the pool's processes together")
+        self.memory_limit = new.gauge(
+            "wirewatch_memory_limit_bytes", "What a worker and its pool may use together; 0 where nobody can say"
+        )
         self.pool_restarts = new.counter(
             "wirewatch_pool_restarts_total", "Pool processes replaced, by reason", "reason", known=values.POOL_RESTARTS
         )

@@ -183,6 +183,7 @@ PIPELINE = Page(
         "Time": [
             Panel(
                 title="Stages, p95",
+                many=True,
                 unit="s",
                 about="Time that one article spends in a stage; queue is waiting for the pool.",
                 queries=((quantile(0.95, "wirewatch_stage_seconds", "stage"), "{{stage}}"),),
@@ -200,12 +201,14 @@ PIPELINE = Page(
         "Backlog": [
             Panel(
                 title="Lag by partition",
+                many=True,
                 about="Records between the committed offset and the end.",
                 queries=((f"max by (topic, partition) (wirewatch_lag_records{BY_TOPIC})", "{{topic}}/{{partition}}"),),
                 runbook="WirewatchLagGrowing",
             ),
             Panel(
                 title="Lag in seconds",
+                many=True,
                 unit="s",
                 about="How long the oldest record that is not settled has waited.",
                 queries=((f"max by (topic, partition) (wirewatch_lag_seconds{BY_TOPIC})", "{{topic}}/{{partition}}"),),
@@ -225,6 +228,7 @@ PIPELINE = Page(
             ),
             Panel(
                 title="Partitions",
+                many=True,
                 about="Assigned to each process, and paused.",
                 queries=(
                     (f"sum by (job, instance) (wirewatch_assigned_partitions{BY_JOB})", "{{job}} {{instance}}"),
@@ -235,6 +239,7 @@ PIPELINE = Page(
         "Pool": [
             Panel(
                 title="Busy processes",
+                width=8,
                 about="Pool processes that have an article in hand, and how many there are.",
                 queries=(
                     (
@@ -247,10 +252,24 @@ PIPELINE = Page(
             ),
             Panel(
                 title="Replaced processes",
+                width=8,
                 about="In five minutes, by reason: recycled is as it should be.",
                 stacked=True,
                 queries=((f"sum by (reason) (increase(wirewatch_pool_restarts_total{BY_JOB}[5m]))", "{{reason}}"),),
                 runbook="WirewatchPoolCrashes",
+            ),
+            Panel(
+                title="Paragraphs known before",
+                unit="percentunit",
+                about="Of the paragraphs for a model, those whose entities were remembered: syndicated copies.",
+                width=8,
+                queries=(
+                    (
+                        f"sum(rate(wirewatch_paragraph_cache_total{KNOWN}[$__rate_interval])) "
+                        f"/ (sum(rate(wirewatch_paragraph_cache_total{BY_JOB}[$__rate_interval])) > 0)",
+                        "known",
+                    ),
+                ),
             ),
         ],
         "Group": [
@@ -262,6 +281,7 @@ PIPELINE = Page(
             ),
             Panel(
                 title="Commits / s",
+                many=True,
                 about="By result; one that fails in a rebalance is normal.",
                 queries=((rate("wirewatch_commits_total", "job, result"), "{{job}} {{result}}"),),
                 runbook="WirewatchCommitsFail",
@@ -276,28 +296,34 @@ PIPELINE = Page(
             Panel(
                 title="Memory",
                 unit="bytes",
-                about="Of the process itself; the pool's processes are not in it.",
-                queries=((ours("process_resident_memory_bytes"), "{{job}} {{instance}}"),),
+                about="Of each process and of enrich's pool; and what the two may use before the kernel ends them.",
+                many=True,
+                queries=(
+                    (ours("process_resident_memory_bytes"), "{{job}} {{instance}}"),
+                    (f"wirewatch_pool_memory_bytes{BY_JOB} > 0", "pool {{instance}}"),
+                    (f"wirewatch_memory_limit_bytes{BY_JOB} > 0", "limit {{instance}}"),
+                ),
+                runbook="WirewatchPoolCrashes",
             ),
         ],
         "What is found": [
             Panel(
                 title="Entities / s",
                 about="Mentions by label.",
-                width=16,
                 stacked=True,
+                many=True,
                 queries=((rate("wirewatch_entities_total", "label"), "{{label}}"),),
             ),
             Panel(
-                title="Paragraphs known before",
-                unit="percentunit",
-                about="Of the paragraphs for a model, those whose entities were remembered: syndicated copies.",
-                width=8,
+                title="Paragraphs taken out",
+                about="What is no part of an article, by kind, in five minutes; a source's own furniture, too.",
+                stacked=True,
+                many=True,
                 queries=(
+                    (f"sum by (kind) (increase(wirewatch_furniture_paragraphs_total{BY_JOB}[5m]))", "{{kind}}"),
                     (
-                        f"sum(rate(wirewatch_paragraph_cache_total{KNOWN}[$__rate_interval])) "
-                        f"/ (sum(rate(wirewatch_paragraph_cache_total{BY_JOB}[$__rate_interval])) > 0)",
-                        "known",
+                        f"sum by (source) (increase(wirewatch_boilerplate_paragraphs_total{BY_JOB}[5m]))",
+                        "of {{source}}",
                     ),
                 ),
             ),
@@ -325,6 +351,7 @@ WATCH = Page(
             ),
             Panel(
                 title="Alerts by kind",
+                many=True,
                 about="hit: a new story; corroborated, escalated, corrected, withdrawn: what became "
                 "of it; digest: what was missed in an outage.",
                 stacked=True,
@@ -357,6 +384,7 @@ WATCH = Page(
                 height=10,
                 decimals=0,
                 about="Each with its version and the number of workers that have it: two versions for long is wrong.",
+                columns=(("watchlist", "Watchlist"), ("version", "Version"), ("Value", "Workers")),
                 queries=((f"count by (watchlist, version) (wirewatch_watchlist_info{BY_JOB})", ""),),
                 runbook="WirewatchReloadFailed",
             ),
@@ -373,6 +401,7 @@ WATCH = Page(
                 kind="bars",
                 title="Of what is expected",
                 unit="percentunit",
+                decimals=0,
                 warn=0.8,
                 bad=1,
                 about="Time since a listed source's last article, as a share of the time in which one is expected.",
@@ -397,21 +426,28 @@ FAILURES = Page(
         "Records": [
             Panel(
                 title="Dead letters",
+                many=True,
                 about="In five minutes, by reason.",
                 stacked=True,
                 queries=((f"sum by (reason) (increase(wirewatch_dead_letters_total{BY_JOB}[5m]))", "{{reason}}"),),
                 runbook="WirewatchDeadLetters",
             ),
             Panel(
-                title="Brake",
-                about="Partitions that are stopped, since most records cannot be read; and how many of the last "
-                "records those are.",
+                title="Stopped by the brake",
+                width=6,
+                about="Partitions of which most records cannot be read.",
                 bad=1,
+                queries=((f"sum by (job) (wirewatch_brake_partitions{BY_JOB})", "{{job}}"),),
+                runbook="WirewatchBrakeOn",
+            ),
+            Panel(
+                title="Bad of the last 100",
+                width=6,
+                about="Records that could not be read of the last hundred, where the brake is on.",
                 queries=(
-                    (f"sum by (job) (wirewatch_brake_partitions{BY_JOB})", "{{job}} stopped"),
                     (
                         f"max by (topic, partition) (wirewatch_brake_bad_records{BY_TOPIC})",
-                        "{{topic}}/{{partition}} bad",
+                        "{{topic}}/{{partition}}",
                     ),
                 ),
                 runbook="WirewatchBrakeOn",
@@ -465,6 +501,7 @@ FAILURES = Page(
         "Delivery": [
             Panel(
                 title="Deliveries",
+                many=True,
                 width=8,
                 about="In five minutes, by sink and result.",
                 stacked=True,
@@ -498,17 +535,23 @@ FAILURES = Page(
         "Processes": [
             Panel(
                 title="Workers",
+                many=True,
                 width=8,
-                about="Processes that answer, those that are ready, and those whose member id another has.",
+                stacked=True,
+                about="Processes that are ready, those that answer and are not, and those whose member id another has.",
                 queries=(
-                    (f"count by (job) (wirewatch_build_info{BY_JOB})", "{{job}}"),
-                    (f"sum by (job) (wirewatch_ready{BY_JOB})", "{{job}} ready"),
+                    (f"sum by (job) (wirewatch_ready{BY_JOB})", "{{job}}"),
+                    (
+                        f"count by (job) (wirewatch_build_info{BY_JOB}) - sum by (job) (wirewatch_ready{BY_JOB})",
+                        "{{job}} not ready",
+                    ),
                     (f"sum by (job) (wirewatch_displaced_groups{BY_JOB})", "{{job}} displaced"),
                 ),
                 runbook="WirewatchDown",
             ),
             Panel(
                 title="Restarts",
+                many=True,
                 width=8,
                 about="Of workers, whoever started them again, and of pool processes that failed, in five minutes.",
                 queries=(

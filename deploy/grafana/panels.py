@@ -18,7 +18,8 @@ ANY = "graph"
 class Panel:
     """`queries` are (PromQL, legend). `warn` and `bad` are thresholds; with `low`, less is worse.
 
-    `kind` is a key of `KINDS`; `width` is of 24 columns. `runbook` is an alert's anchor.
+    `kind` is a key of `KINDS`; `width` is of 24 columns. `runbook` is an alert's anchor. With `many` series, most of
+    them 0 for ever, the legend is a table with the highest first. `columns` are a table's: a label's name, and ours.
     """
 
     title: str
@@ -32,7 +33,9 @@ class Panel:
     bad: float | None = None
     low: bool = False
     runbook: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
     stacked: bool = False
+    many: bool = False
     decimals: int | None = None
 
 
@@ -68,6 +71,14 @@ def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
     return dashboard.ThresholdsConfig().mode(dash.ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
+def _legend(panel: Panel) -> common.VizLegendOptions:
+    made = common.VizLegendOptions().show_legend(True)
+    if not panel.many:
+        return made.display_mode(models.LegendDisplayMode.LIST).placement(models.LegendPlacement.BOTTOM)
+    made.display_mode(models.LegendDisplayMode.TABLE).placement(models.LegendPlacement.RIGHT)
+    return made.calcs(["max"]).sort_by("Max").sort_desc(True)
+
+
 def _graph(panel: Panel) -> timeseries.Panel:
     made = (
         timeseries.Panel()
@@ -78,12 +89,7 @@ def _graph(panel: Panel) -> timeseries.Panel:
         .fill_opacity(25 if panel.stacked else 8)
         .show_points(models.VisibilityMode.NEVER)
         .axis_soft_min(0)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(models.LegendDisplayMode.LIST)
-            .placement(models.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend(panel))
         .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
     )
     if panel.stacked:
@@ -106,7 +112,8 @@ def _stat(panel: Panel) -> stat.Panel:
 
 
 def _heatmap(panel: Panel) -> heatmap.Panel:
-    return heatmap.Panel().targets(_queries(panel, form=PromQueryFormat.HEATMAP)).calculate(False)
+    made = heatmap.Panel().targets(_queries(panel, form=PromQueryFormat.HEATMAP)).calculate(False)
+    return made.y_axis(heatmap.YAxisConfig().unit(panel.unit))
 
 
 def _bars(panel: Panel) -> bargauge.Panel:
@@ -117,6 +124,11 @@ def _bars(panel: Panel) -> bargauge.Panel:
         .thresholds(_thresholds(panel))
         .orientation(models.VizOrientation.HORIZONTAL)
         .display_mode(models.BarGaugeDisplayMode.BASIC)
+        .name_placement(models.BarGaugeNamePlacement.LEFT)
+        .sizing(models.BarGaugeSizing.MANUAL)
+        .min_viz_height(16)
+        .max_viz_height(24)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
 
 
@@ -126,6 +138,16 @@ def _table(panel: Panel) -> table.Panel:
         .unit(panel.unit)
         .targets(_queries(panel, instant=True, form=PromQueryFormat.TABLE))
         .thresholds(_thresholds(panel))
+        .with_transformation(
+            dash.DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": {"Time": True},
+                    "indexByName": {name: place for place, (name, _) in enumerate(panel.columns)},
+                    "renameByName": dict(panel.columns),
+                },
+            )
+        )
     )
 
 

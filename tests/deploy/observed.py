@@ -13,11 +13,13 @@ from urllib.request import urlopen
 
 import yaml
 
+from tests.deploy import panels
 from tests.deploy.panels import Drawn
 from tests.kafka.broker import free_ports, spawn
 from tests.worker_processes import WorkerProcess
 
 SCRAPE = 2
+STEP = 2 * SCRAPE
 
 
 class Prometheus:
@@ -46,7 +48,7 @@ class Prometheus:
         """What a panel shows: every series of all its queries, with its legend and labels."""
         found = []
         for expression, legend in panel.queries:
-            data = self.ask("query_range", query=expression, start=start, end=end, step=SCRAPE * 2)
+            data = self.ask("query_range", query=expression, start=start, end=end, step=STEP)
             found += [
                 {
                     "query": expression,
@@ -57,6 +59,20 @@ class Prometheus:
                 for one in data["result"]
             ]
         return [one for one in found if one["points"]]
+
+    def all_panels(self, start: float, end: float) -> dict[str, Any]:
+        """What every panel shows, for `draw`. Times are in seconds."""
+        found = [
+            {
+                "dashboard": panel.dashboard,
+                "id": panel.panel["id"],
+                "title": panel.title,
+                "queries": panel.queries,
+                "series": self.series(panel, start, end),
+            }
+            for panel in panels.panels()
+        ]
+        return {"from": start, "to": end, "step": STEP, "panels": found}
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from tests.conftest import unavailable
 from tests.delivering import Receiver
 from tests.deploy import observed, panels, tools
+from tests.deploy.draw import draw
 from tests.kafka.broker import Cluster
 from tests.worker_processes import WorkerProcess, Workers, run_command
 from workers.metrics import Metrics
@@ -165,19 +166,15 @@ async def test_every_query_of_every_panel_shows_something_of_a_real_run(
                 begun = time.time()
                 await run.put_a_brake_on()
                 await asyncio.to_thread(run.publish, 2500, 25)
-                results = [
-                    panel._asdict() | {"series": prometheus.series(panel, begun - 10, time.time()), "panel": None}
-                    for panel in panels.panels()
-                ]
+                results = prometheus.all_panels(begun - 10, time.time())
                 # One version came up in this run.
                 deploys = [
                     prometheus.ask("query_range", query=annotation, start=begun - 10, end=time.time(), step=2)["result"]
                     for annotation in panels.annotations()
                 ]
                 assert prometheus.up() == len(started)
-    (tmp_path / "results.json").write_text(json.dumps(results))
-    _draw(tmp_path / "results.json", pictures)
-    silent = [f"{one['dashboard']}: {one['title']}: {query}" for one in results for query in _silent(one)]
+    _draw(results, pictures)
+    silent = [f"{one['dashboard']}: {one['title']}: {query}" for one in results["panels"] for query in _silent(one)]
     assert silent == []
     assert deploys and all(deploys)
 
@@ -188,9 +185,9 @@ def _silent(result: dict[str, Any]) -> list[str]:
     return [query for query, _ in result["queries"] if query not in answered]
 
 
-def _draw(results: Path, folder: Path) -> None:
+def _draw(results: dict[str, Any], folder: Path) -> None:
     try:
-        python = tools.python_of("matplotlib", "matplotlib>=3.9,<4")
+        drawn = draw(results, folder)
     except tools.ToolMissing as error:
         unavailable(str(error))
-    subprocess.run([str(python), str(Path(__file__).parent / "draw.py"), str(results), str(folder)], check=True)
+    assert len(drawn) == len(panels.dashboards())

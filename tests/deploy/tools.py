@@ -12,6 +12,14 @@ KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
 CHECK_JSONSCHEMA = "check-jsonschema==0.39.0"
 ASYNCAPI_PARSER = "@asyncapi/parser@3.6.6"
 GRAFANA_SDK = "grafana-foundation-sdk==0.0.21"
+GRAFANA_UI = (
+    "@grafana/ui@13.2.2",
+    "@grafana/data@13.2.3",
+    "@grafana/schema@13.2.3",
+    "react@19",
+    "react-dom@19",
+    "esbuild@0.25",
+)
 NODE = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5")
 
 
@@ -53,7 +61,8 @@ def node_of(name: str, *packages: str) -> Path:
     folder = CACHE / name
     if not (folder / ".installed").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _run("npm", "install", "--prefix", str(folder), "--no-save", "--no-package-lock", "--ignore-scripts", *packages)
+        flags = ("--no-save", "--no-package-lock", "--ignore-scripts", "--legacy-peer-deps")
+        _run("npm", "install", "--prefix", str(folder), *flags, *packages)
         (folder / ".installed").touch()
     return folder
 
@@ -66,6 +75,20 @@ def check_jsonschema() -> Path:
 def asyncapi_parser() -> Path:
     """A folder with AsyncAPI's parser."""
     return node_of("asyncapi", ASYNCAPI_PARSER)
+
+
+def bundled(page: Path) -> Path:
+    """A script for the browser of a page's source, with the components of Grafana's that it uses."""
+    folder = node_of("grafana-ui", *GRAFANA_UI)
+    source, script = folder / page.name, folder / f"{page.stem}.js"
+    source.write_text(page.read_text())  # beside its node_modules
+    _run(
+        str(next(folder.glob("node_modules/@esbuild/*/bin/esbuild"))),
+        *(str(source), f"--outfile={script}", "--bundle", "--minify", "--format=iife", "--jsx=automatic"),
+        *('--define:process.env.NODE_ENV="production"', "--loader:.svg=dataurl", "--loader:.ttf=empty"),
+        "--log-level=error",
+    )
+    return script
 
 
 def _run(command: str, *arguments: str, env: dict[str, str] | None = None) -> None:

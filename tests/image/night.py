@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -49,6 +50,8 @@ def prepare(folder: Path) -> None:
     (settings / "watchlists").mkdir(parents=True)
     (settings / "wirewatch.toml").write_text(SETTINGS + (DEPLOY / "wirewatch.toml").read_text() + ROUTE)
     (settings / "watchlists" / "night.yaml").write_text(feeding.WATCHLIST)
+    for desk, watchlist in feeding.OTHERS.items():
+        (settings / "watchlists" / f"{desk}.yaml").write_text(watchlist)
     (settings / "sources.yaml").write_text(feeding.SOURCES)
     (settings / "articles.jsonl").write_bytes(b"".join(feeding.steady(20_000, rate=5)))
     shutil.copytree(DEPLOY / "prometheus", folder / "prometheus")
@@ -220,6 +223,30 @@ class Night:
             os.kill(pid, SIGKILL)
         until(lambda: set(processes()) - set(before) != set(), "another process")
 
+    @contextmanager
+    def another(self, service: str, name: str, *flags: str) -> Iterator[str]:
+        """One more container of a worker's, which Prometheus finds beside the first: its address here.
+
+        `flags` are of `podman run`.
+        """
+        name = f"{self.stack.project}_{service}_{name}"
+        network = self.stack.network(service)
+        mounts = (f"--volume={self.settings}:/etc/wirewatch:ro", "--tmpfs=/tmp", "--read-only")
+        joined = (f"--network={network}", f"--network-alias={service}")
+        podman("run", "--detach", f"--name={name}", *joined, *mounts, *flags, self.stack.image, service)
+        try:
+            yield str(json.loads(podman("inspect", name))[0]["NetworkSettings"]["Networks"][network]["IPAddress"])
+        finally:
+            logs = run(["podman", "logs", name], check=False)
+            (self.folder / f"{name}.log").write_text(logs.stdout + logs.stderr)
+            podman("rm", "--force", "--time=5", name)
+
+    def kafka_tool(self, tool: str, *arguments: str) -> str:
+        """Run one of Kafka's own, by its class, where the broker is: what it writes."""
+        java = ("java", "-cp", "/opt/kafka/libs/*", tool, "--bootstrap-server", "kafka:9092")
+        inside = ("bash", "-c", f"PATH=$JAVA_HOME/bin:$PATH exec {shlex.join((*java, *arguments))}")
+        return podman("exec", self.stack.container("kafka"), *inside)
+
     def answer(self, service: str, status: int) -> None:
         """What a receiver says from now on."""
         url = f"http://127.0.0.1:{self.stack.ports[service]}/"
@@ -233,11 +260,7 @@ class Night:
 
     def save(self, folder: Path) -> None:
         """What was seen, all panels' data of the night for tests/deploy/draw.py, and the workers' logs."""
-        until_now = time.time()
-        results = [
-            panel._asdict() | {"series": self.prometheus.series(panel, self.began, until_now), "panel": None}
-            for panel in panels.panels()
-        ]
+        results = self.prometheus.all_panels(self.began, time.time())
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").write_text(json.dumps(results))
         for service in ("enrich", "alert", "deliver"):

@@ -27,6 +27,7 @@ SERVICES = ("kafka", "prometheus", "alertmanager")
 class Stack:
     """What `up` has started. `ports` are those on this machine, by service."""
 
+    image: str
     project: str
     ports: dict[str, int]
 
@@ -35,6 +36,11 @@ class Stack:
 
     def container(self, service: str) -> str:
         return f"{self.project}_{service}_1"
+
+    def network(self, service: str) -> str:
+        """That a service is in, where the others find it by its name."""
+        (found,) = json.loads(podman("inspect", self.container(service)))[0]["NetworkSettings"]["Networks"]
+        return str(found)
 
     def get(self, service: str, path: str, **query: Any) -> Any:
         """An answer of a service, read as JSON."""
@@ -74,7 +80,7 @@ def up(
     port on this machine from `NAME_PORT`.
     """
     names = (*SERVICES, *ports)
-    stack = Stack(f"wirewatch-test-{os.getpid()}", dict(zip(names, free_ports(len(names)), strict=True)))
+    stack = Stack(image, f"wirewatch-test-{os.getpid()}", dict(zip(names, free_ports(len(names)), strict=True)))
     all_env = environment() | _variables(image, kafka, stack.ports) | dict(env or {})
     files = [PROJECT / "deploy" / "compose.yaml", PROJECT / "deploy" / "compose.test.yaml", *overrides]
     named = [argument for file in files for argument in ("-f", str(file))]

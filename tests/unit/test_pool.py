@@ -3,13 +3,17 @@
 import asyncio
 import multiprocessing
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from tests.fakes import BrokenStep, HarmfulStep
+from tests.worker_processes import until
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.stream.pool import Pool, PoolBroken
 
@@ -90,6 +94,18 @@ async def test_processes_that_were_killed_while_idle_cost_nothing(pool: Pool, re
         results = await pool.submit(_batch(b"a"), "1")
         assert [_value(result) for result in results] == [b"a|w1"]
     assert set(restarts) == {"crash"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the system says it")
+async def test_the_pool_says_how_much_memory_its_processes_have(pool: Pool) -> None:
+    def resident(pid: int | None) -> int:
+        (line,) = re.findall(r"^VmRSS:\s*(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return int(line) * 1024
+
+    await pool.submit(_batch(b"a"), "1")
+    assert pool.memory() == pytest.approx(sum(resident(child.pid) for child in multiprocessing.active_children()), 0.05)
+    pool.close()
+    await until(lambda: pool.memory() == 0)
 
 
 async def test_every_task_is_matched_with_the_revision_that_it_names(pool: Pool) -> None:

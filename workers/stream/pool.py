@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -75,8 +76,8 @@ class Pool:
         self.processes = processes
         self.time_budget = time_budget
         self.active_at = time.monotonic()
-        self._in_hand = 0
         """When a process last came to the end of something, for good or ill."""
+        self._in_hand = 0
         self._watchlists: dict[str, bytes] = {}
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         # One thread a process: the pool's size is the parallelism. numpy reads these when it is imported.
@@ -143,6 +144,10 @@ class Pool:
         """Processes that have a batch in hand."""
         return min(self._in_hand, self.processes)
 
+    def memory(self) -> int:
+        """Resident memory of the processes together, in bytes; 0 where the system does not say it (not Linux)."""
+        return sum(keeper.memory() for keeper in self._keepers)
+
     def close(self) -> None:
         """End the processes now, whatever they are at."""
         for _ in self._keepers:
@@ -185,6 +190,16 @@ class _Keeper:
         if process is not None and process.pid is not None:  # or it sees for itself, once it has started
             process.kill()
         self._thread.join(timeout=5)
+
+    def memory(self) -> int:
+        """Resident memory of the process, in bytes; 0 while there is none, or where the system does not say it."""
+        process = getattr(self, "_process", None)
+        if process is None or process.pid is None:
+            return 0
+        try:
+            return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return 0
 
     def _keep(self) -> None:
         try:
