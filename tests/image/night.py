@@ -116,18 +116,31 @@ class Night:
         """Until it was told; fails after `timeout` seconds."""
         heard = partial(self.told, alert, status, since=since, scaled=scaled, job=job)
         until(lambda: heard() is not None, f"{alert} {job} {status}", timeout)
-        after = round((heard() or since) - since, 1)
-        self.seen.append(Seen(alert, status, scaled, after))
-        print(f"{alert} {job}{'' if scaled else ' (as shipped)'} {status} after {after:.0f} s")
+        self._note(f"{alert} {job}".strip(), status, (heard() or since) - since, scaled)
+
+    def _note(self, what: str, status: str, after: float, scaled: bool = True) -> None:
+        self.seen.append(Seen(what.split()[0], status, scaled, round(after, 1)))
+        print(f"{what}{'' if scaled else ' (as shipped)'} {status} after {after:.0f} s")
 
     def mended(self, *alerts: str) -> None:
         """From now on these have nothing to ring for; `all_fall_silent` waits for it."""
         self.mends += [(alert, time.time()) for alert in alerts]
 
     def all_fall_silent(self, timeout: float) -> None:
-        """Until whoever is on call was told so of each alert that was mended."""
+        """Until the last that whoever is on call was told of each alert that was mended is that."""
         for alert, since in self.mends:
-            self.rings(alert, since=since, timeout=timeout, status="resolved")
+            until(partial(self._silent, alert), f"{alert} resolved", timeout)
+            ended = self.told(alert, "resolved", since=since) or since
+            self._note(alert, "resolved", ended - since)
+
+    def _silent(self, alert: str) -> bool:
+        """Whether of each thing that an alert, scaled, spoke of, it was said at last that it is well."""
+        last: dict[str, str] = {}
+        for call in self.calls():
+            for one in call["sent"]["alerts"]:
+                if one["labels"]["alertname"] == alert and SCALED in one["labels"]:
+                    last[str(sorted(one["labels"].items()))] = one["status"]
+        return "firing" not in last.values()
 
     def still_rings(self) -> set[str]:
         """The scaled alerts that fire now."""

@@ -98,6 +98,7 @@ def test_pool_processes_that_die_ring(night: Night) -> None:
     night.rings("WirewatchPoolCrashes", since=since, timeout=60, scaled=False)
     night.shows("Replaced processes", lambda value: value > 1, since=since, legend="crash")
     night.follow("WirewatchPoolCrashes", "wirewatch dlq list")
+    night.mended("WirewatchPoolCrashes")
 
 
 def test_workers_that_are_started_again_and_again_ring(night: Night) -> None:
@@ -112,8 +113,8 @@ def test_workers_that_are_started_again_and_again_ring(night: Night) -> None:
     night.rings("WirewatchRestarting", since=since, timeout=120, job="deliver", scaled=False)
     for worker in ("alert", "deliver"):
         night.shows("Restarts", lambda value: value > 2, since=since, legend=worker)
-    night.ready("alert", "deliver")
     night.mended("WirewatchRestarting")
+    night.ready("alert", "deliver")
 
 
 def test_bad_records_among_good_ones_ring_and_are_redriven(night: Night) -> None:
@@ -234,13 +235,15 @@ def test_a_broker_that_stops_rings_and_all_goes_on_when_it_is_back(night: Night)
     night.podman("stop", "kafka", "--time=5")
     night.rings("WirewatchNotReady", since=since, timeout=180)
     night.rings("WirewatchCommitsFail", since=since, timeout=180)
+    # Soon nobody tries to commit any more: what is wrong is that they are not ready.
+    night.rings("WirewatchCommitsFail", since=since, timeout=120, status="resolved")
     night.shows("Workers ready", lambda value: value == 0, since=since)
     for worker in WORKERS:
         said = night.follow("First, always", "curl -s WORKER:9464/readyz", {"WORKER": night.address(worker)})
         assert "kafka:9092" in said
     night.podman("start", "kafka")
+    night.mended("WirewatchNotReady")
     night.ready(*WORKERS)
-    night.mended("WirewatchNotReady", "WirewatchCommitsFail")
     night.stack.wait('sum by (worker) (wirewatch_lag_records{worker="enrich"}) < bool 100', {"enrich": 1.0}, 400)
     night.mended("WirewatchLatencyBurnsFast", "WirewatchLatencyBurnsSlowly")
 
@@ -258,8 +261,8 @@ def test_a_hung_worker_and_one_that_was_stopped_ring(night: Night) -> None:
     night.shows("Workers ready", lambda value: value == 1, since=since)
     night.podman("restart", "enrich", "--time=1")
     night.podman("start", "deliver")
-    night.ready(*WORKERS)
     night.mended("WirewatchDown", "WirewatchGone")
+    night.ready(*WORKERS)
 
 
 async def test_a_topic_that_is_made_anew_rings(night: Night) -> None:
