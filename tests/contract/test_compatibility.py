@@ -1,14 +1,25 @@
-"""Who reads or writes by the schemas of an earlier release goes on to: fields are only ever added."""
+"""Who reads or writes by the schemas of an earlier release goes on to: fields are only ever added, and readers pass by
+those that they do not know.
+"""
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerts.engine import step
+from alerts.state import State
 from tests.contract.compatibility import broken
+from tests.delivering import an_alert
+from tests.hit_logs import hit
+from topics.codec import decode_alert, decode_enriched, decode_hit, encode
+from topics.errors import InvalidRecord
+from topics.records import EnrichedArticle, Record, Warn
 from topics.schema import RECORDS, schema
+from topics.stories import Cursor, Story, decode_cursor, decode_story
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("*/*.json"))
 
@@ -71,3 +82,37 @@ def test_what_is_added_breaks_nothing() -> None:
     new, record = changed("Alert")
     record["properties"]["note"] = {"type": "string", "default": ""}
     assert broken(schema("Alert"), new) == []
+
+
+def a_story() -> Story:
+    (story,) = step(State(), hit()).changes
+    assert isinstance(story, Story)
+    return story
+
+
+def with_more(node: Any) -> Any:
+    """What a later version may write: a field more in each object."""
+    if isinstance(node, dict):
+        return {name: with_more(value) for name, value in node.items()} | ({"added_later": {"a": 1}} if node else {})
+    return [with_more(one) for one in node] if isinstance(node, list) else node
+
+
+READ: list[tuple[Callable[[bytes], Any], Record]] = [
+    (decode_hit, hit()),
+    (decode_alert, an_alert()),
+    (decode_enriched, EnrichedArticle(id="a", revision="r", text="x", warnings=(Warn(field="url", reason="odd"),))),
+    (decode_story, a_story()),
+    (decode_cursor, Cursor(next=3, alerts_end=2)),
+]
+
+
+@pytest.mark.parametrize(("decode", "record"), READ, ids=lambda one: type(one).__name__)
+def test_a_reader_passes_by_what_a_newer_writer_adds(decode: Callable[[bytes], Any], record: Record) -> None:
+    newer = json.dumps(with_more(json.loads(encode(record)))).encode()
+    assert b"added_later" in newer
+    assert decode(newer) == record
+
+
+def test_a_reader_does_not_guess_at_a_state_of_a_newer_kind() -> None:
+    with pytest.raises(InvalidRecord, match="schema 2 is newer"):
+        decode_cursor(encode(Cursor(v=2, next=3, alerts_end=2)))

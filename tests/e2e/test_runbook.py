@@ -94,6 +94,7 @@ async def test_articles_that_are_replayed_ring_nobody_but_for_what_a_desk_does_n
     await site.start_again(enrich)
     await site.settled("enrich", "alert")
     assert await site.enriched() == {"a1": 2, "a2": 3}
+    assert enrich.total("wirewatch_latency_seconds_sum") > (stale - began).total_seconds()  # it is as late as that
     found = await told_by(site, 4)
     assert {(alert.desk, alert.kind, alert.counts.articles) for alert in found if alert.id not in told} == {
         ("new", "digest", 2),

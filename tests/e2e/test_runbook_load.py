@@ -8,11 +8,15 @@ import re
 from collections import Counter
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.by_hand import Site
 from tests.kafka.broker import Cluster
 from tests.runbook import section
 from tests.worker_processes import WorkerProcess, until
+from topics.codec import encode
+from topics.stories import CURSOR_KEY, SCHEMA, Cursor
+from workers.alert_log import Mark
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -62,3 +66,18 @@ async def test_a_replica_more_and_a_replica_less_lose_and_repeat_nothing(kafka: 
         await until(lambda: len(articles) > alone + 20)
     await site.settled("enrich", "alert", "deliver")
     await all_is_out_once(site, articles)
+
+
+async def test_an_older_alert_ends_where_a_newer_one_has_written_another_kind_of_state(
+    kafka: Cluster, site: Site
+) -> None:
+    assert "exit code 78" in section("Upgrade")
+    site.settle_in()
+    await site.make_topics(kafka, 1)
+    newer = encode(Cursor(v=SCHEMA + 1, next=0, alerts_end=0))
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        await producer.send_and_wait(site.topic("stories"), newer, key=CURSOR_KEY, headers=[Mark(0, 0).header()])
+    (alert,) = site.workers.start("alert")
+    await until(lambda: not alert.running)
+    assert alert.stop() == 78
+    assert f"is newer than this version's {SCHEMA}" in alert.tail()

@@ -12,12 +12,14 @@ import typer.main
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from alerts.telling import LIFE
 from tests.kafka.tools import TOOLS
-from tests.runbook import PROJECT, RUNBOOK, commands
-from topics.catalog import TOPICS
+from tests.runbook import PROJECT, RUNBOOK, commands, section
+from topics.catalog import DAY_MS, TOPICS
 from workers.cli import app
 from workers.metrics import Metrics
 from workers.settings import Settings
+from workers.stream import inputs
 
 TEXT = RUNBOOK.read_text()
 PARTS = re.findall(r"^\*\*(.+?)\.\*\*", TEXT, re.MULTILINE)
@@ -120,6 +122,16 @@ def test_whatever_is_quoted_is_a_name_that_there_is(quoted: str) -> None:
     known = invoked(quoted) or first in {*TOOLS, "curl", "for", *options} or quoted.startswith("wirewatch_")
     known = known or is_setting(quoted) or is_topic(quoted) or is_event(quoted) or quoted in words() | THEIRS
     assert known, quoted
+
+
+def test_times_are_those_of_the_code() -> None:
+    days = {role: int(TOPICS[role].config["retention.ms"]) // DAY_MS for role in ("raw", "hits", "alerts")}
+    kept = "Raw articles are kept for {raw} days, hits for {hits}, alerts for {alerts}"
+    assert kept.format_map(days) in section("First, always")
+    assert f"without news for {LIFE.total_seconds() / 3600:.0f} h" in section("Replay")
+    assert f"`enrich.stalled_after` ({Settings().enrich.stalled_after / 60:.0f} min)" in section("WirewatchStalled")
+    assert inputs.METADATA_MAX_AGE_MS <= 60_000
+    assert "enrich finds new partitions within a minute" in section("Change the number of partitions")
 
 
 def test_every_part_that_is_done_by_hand_is_done_by_a_test() -> None:
