@@ -16,6 +16,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HIDDEN = re.compile("|".join(("[\r\x0b\x0c\x85\u2028\u2029]", _INVISIBLE.pattern, _SURROGATE.pattern)))
 
 
 def plain(text: str, *, lines: bool = False) -> str:
@@ -28,3 +29,8 @@ def plain(text: str, *, lines: bool = False) -> str:
     if not lines:
         text = text.replace("\n", " ").replace("\t", " ")
     return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))
+
+
+def escaped(text: str) -> str:
+    """`text` with all that `plain` takes away shown as an escape (`\\x1b`, `\\u202e`). Line feeds and tabs stay."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

@@ -28,15 +28,26 @@ _CARRIES = {
     "hits": ("Hit", "Withdrawn", "Tick", "Closed"),
     "alerts": ("Alert",),
     "stories": ("Story",),
-    "dead-letters": ("DeadLetter",),
+    "dead-letters": ("DeadLetter", "Redriven"),
     "watchlists": ("WatchlistManifest", "WatchlistRule"),
 }
 _READ = ("raw", "watchlists")
 """What is ours to read; the rest is written by us."""
-_DEAD = "DeadLetter"
+_DEAD, _REDRIVEN = "DeadLetter", "Redriven"
 _ERRORS = tuple(
     f"wirewatch.errors.{name}"
-    for name in ("stage", "reason", "message", "topic", "partition", "offset", "attempt", "sink", "app-version")
+    for name in (
+        "stage",
+        "reason",
+        "message",
+        "topic",
+        "partition",
+        "offset",
+        "attempt",
+        "sink",
+        "cut-from-bytes",
+        "app-version",
+    )
 )
 
 
@@ -63,7 +74,7 @@ def asyncapi() -> dict[str, Any]:
         },
         "operations": {role: _operation(role) for role in TOPICS},
         "components": {
-            "messages": {name: _message(name) for name in [*RECORDS, _DEAD]},
+            "messages": {name: _message(name) for name in [*RECORDS, _DEAD, _REDRIVEN]},
             "schemas": _described(schemas),
         },
     }
@@ -85,6 +96,17 @@ def _message(name: str) -> dict[str, Any]:
             "contentType": "application/octet-stream",
             "headers": {"type": "object", "properties": {name: {"type": "string"} for name in _ERRORS}},
             "payload": {"description": "As it came."},
+        }
+    if name == _REDRIVEN:
+        return {
+            "name": name,
+            "description": "Says that the dead letter of this partition and offset was sent back, and where to.",
+            "headers": {
+                "type": "object",
+                "properties": {f"wirewatch.redriven{more}": {"type": "string"} for more in ("", "-to")},
+                "required": ["wirewatch.redriven"],
+            },
+            "payload": {"type": "null"},
         }
     message = {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}}
     return message | ({"headers": _event_headers(name)} if name in events.TYPES else {})

@@ -48,15 +48,20 @@ def rights(settings: Settings, who: str) -> tuple[Right, ...]:
 
 def route_rights(settings: Settings, route: Route) -> tuple[Right, ...]:
     """What one of deliver's routes needs."""
-    topic = str((route.sink.model_extra or {}).get("topic"))
     return _merged(
         [
             *_on(settings, "Read", "alerts"),
             *_on(settings, "Write", "dead-letters"),
             _group(settings.group_of(f"deliver-{route.name}")),
-            *([Right(kind=TOPIC, name=topic, operations=("Write",))] if route.sink.kind == "kafka" else ()),
+            *_to_sink(route),
         ]
     )
+
+
+def _to_sink(route: Route) -> list[Right]:
+    """Those that a sink needs which is a topic."""
+    topic = str((route.sink.model_extra or {}).get("topic"))
+    return [Right(kind=TOPIC, name=topic, operations=("Write",))] if route.sink.kind == "kafka" else []
 
 
 def _merged(needed: Iterable[Right]) -> tuple[Right, ...]:
@@ -194,6 +199,16 @@ def _dlq(settings: Settings) -> list[Right]:
     return _on(settings, "Read", "dead-letters")
 
 
+def _redrive(settings: Settings) -> list[Right]:
+    # It marks among the letters what it has redriven; alerts go straight to their sinks, never to the alerts' topic.
+    return [
+        *_on(settings, "Read", "dead-letters"),
+        *_on(settings, "Write", "dead-letters", "hits"),
+        *_inputs(settings, "Write"),
+        *(right for route in settings.deliver.route for right in _to_sink(route)),
+    ]
+
+
 Need = Callable[[Settings], Iterable[Right]]
 NEEDS: dict[str, Need] = {
     "enrich": _enrich,
@@ -206,4 +221,5 @@ NEEDS: dict[str, Need] = {
     "tail": _tail,
     "trace": _trace,
     "dlq": _dlq,
+    "redrive": _redrive,
 }

@@ -11,13 +11,18 @@ from workers.checks.finding import Finding, fine, wrong
 from workers.settings import Settings
 
 WORKERS = ("enrich", "alert", "deliver")
+REDRIVE = "redrive"
+"""The command that writes to nearly as many topics: looked at when it is asked for."""
 
 
 async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
     """Everything that these workers need, a Finding each. Raises nothing."""
     try:
         cluster = await look(
-            settings, names(settings, workers), groups(settings, workers), patterns="enrich" in workers
+            settings,
+            names(settings, workers),
+            groups(settings, workers),
+            patterns=bool({"enrich", REDRIVE} & set(workers)),
         )
     except (KafkaError, TimeoutError, OSError) as error:
         yield wrong("connection", str(error) or type(error).__name__, subject=settings.brokers)
@@ -40,7 +45,7 @@ async def _others(settings: Settings, workers: Sequence[str]) -> AsyncIterator[F
     if "enrich" in workers:
         async for finding in registry.check(settings):
             yield finding
-    if "deliver" in workers:
+    if {"deliver", REDRIVE} & set(workers):
         async for finding in local.routes(settings):
             yield finding
 

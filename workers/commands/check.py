@@ -23,7 +23,9 @@ def check_command(
     workers: Annotated[
         list[str] | None,
         typer.Option(
-            "--worker", metavar="enrich|alert|deliver", help="What this one needs; repeatable. [default: all]"
+            "--worker",
+            metavar="enrich|alert|deliver|redrive",
+            help="What this one needs; repeatable. [default: the workers]",
         ),
     ] = None,
     as_json: Json = False,
@@ -34,13 +36,13 @@ def check_command(
     settings cannot be read.
     """
     from workers import logs
-    from workers.checks.run import WORKERS
+    from workers.checks.run import REDRIVE, WORKERS
 
     chosen = load(config, brokers=brokers, prefix=prefix, group=group, watchlists=watchlist, model=model)
     logs.setup(format=chosen.log_format, level="error")
     for worker in workers or ():
-        if worker not in WORKERS:
-            raise typer.BadParameter(f"{worker}: expected one of {', '.join(WORKERS)}", param_hint="--worker")
+        if worker not in (known := (*WORKERS, REDRIVE)):
+            raise typer.BadParameter(f"{worker}: expected one of {', '.join(known)}", param_hint="--worker")
     if run(_show(chosen, tuple(workers or WORKERS), as_json=as_json)) == "wrong":
         raise typer.Exit(EXIT_PROBLEMS)
 

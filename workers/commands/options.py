@@ -5,6 +5,9 @@ would otherwise wait for all of it.
 """
 
 import os
+import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 EXIT_PROBLEMS = 1
 EXIT_CONFIG = 78
+_AGO = re.compile(r"\d{1,6}[smhd]")
 
 Brokers = Annotated[str | None, typer.Option("--brokers", metavar="HOST:PORT[,…]", help="The Kafka cluster.")]
 Prefix = Annotated[
@@ -109,3 +113,21 @@ def topic_name(chosen: "Settings", name: str) -> str:
     from topics.catalog import TOPICS
 
     return chosen.topic(name) if name in TOPICS else name
+
+
+def time_given(text: str, option: str, *, earliest: bool = True) -> datetime | None:
+    """A time, or so long ago, with or without its minus; None for `earliest`, where that makes sense.
+
+    Raises typer.BadParameter for what is none, and names the option.
+    """
+    from workers.moments import EARLIEST, moment
+
+    given = f"-{text}" if _AGO.fullmatch(text) else text
+    try:
+        seconds = moment(given, now=time.time())
+        if seconds is None and not (earliest and given == EARLIEST):
+            raise ValueError
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError):
+        expected = "30m, 12h, 7d, a time (2026-11-24T08:00:00Z)" + (" or earliest" if earliest else "")
+        raise typer.BadParameter(f"{text}: expected {expected}", param_hint=option) from None

@@ -14,9 +14,9 @@ from aiokafka import TopicPartition
 from alerts.plain import plain
 from topics.errors import ConfigError
 from workers.commands.administering import no_topic
-from workers.dead_letters import PREFIX
+from workers.dead_letters import opened
 from workers.settings import Settings
-from workers.stream import kafka
+from workers.stream import kafka, lenient
 
 
 async def records(
@@ -92,9 +92,17 @@ async def _fetched(consumer: Any, ends: dict[TopicPartition, int] | None, patien
     """What comes until `ends`, for ever without. While nothing does, the brokers are asked whether they are there."""
     clock = asyncio.get_running_loop().time
     heard = clock()
+    places = {tp: await consumer.position(tp) for tp in consumer.assignment()}
     while ends is None or await _before(consumer, ends):
-        fetched = await consumer.getmany(timeout_ms=200)
+        try:
+            fetched = await consumer.getmany(timeout_ms=200)
+        except UnicodeDecodeError:  # a header's name; what else was fetched is lost with it
+            lenient.install()
+            for tp, offset in places.items():
+                consumer.seek(tp, offset)
+            continue
         for partition, messages in fetched.items():
+            places[partition] = messages[-1].offset + 1
             for message in messages:
                 if ends is None or message.offset < ends[partition]:
                     yield message
@@ -130,11 +138,7 @@ def as_json(message: Any) -> str:
 
 def errors_of(message: Any) -> dict[str, str]:
     """What the headers of a dead letter say, without their prefix."""
-    return {
-        name.removeprefix(PREFIX): (value or b"").decode("utf-8", "replace")
-        for name, value in message.headers
-        if name.startswith(PREFIX)
-    }
+    return opened(message.headers)[1]
 
 
 def when(milliseconds: int) -> str:
@@ -182,17 +186,3 @@ def _digest(alert: dict[str, Any]) -> str | None:
         return None
     titles = [str(line.get("title") or line.get("article_id")) for line in missed if isinstance(line, dict)]
     return f"{snippet.get('text')} {'; '.join(titles)}"
-
-
-def dead_letter_entry(message: Any) -> dict[str, Any]:
-    """A dead letter for a program: its errors, and the record as `as_json` gives it."""
-    return {"errors": errors_of(message), "record": json.loads(as_json(message))}
-
-
-def dead_letter_text(message: Any) -> str:
-    """A dead letter for a person: when, why, where it came from, and how it begins. Safe to print."""
-    errors = errors_of(message)
-    came = "/".join(errors.get(name, "?") for name in ("topic", "partition", "offset"))
-    value = (message.value or b"")[:100].decode("utf-8", "replace")
-    head = f"{when(message.timestamp)}  {errors.get('reason', '?'):<16} {came}  {errors.get('message', '')[:200]}"
-    return f"{plain(head)}\n    {plain(value)}"

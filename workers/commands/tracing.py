@@ -1,45 +1,25 @@
 """A trace with its progress on a terminal."""
 
-import re
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
-import typer
-
-from workers.moments import moment
+from workers.commands.options import time_given
 from workers.settings import Settings
 from workers.tracing.found import Trace
 from workers.tracing.scan import Progress
 from workers.tracing.search import trace
 
-_AGO = re.compile(r"\d{1,6}[smhd]")
-
 
 async def traced(settings: Settings, asked: str, *, since: str, thorough: bool) -> Trace:
     """Raises what `workers.tracing.search.trace` raises, and typer.BadParameter for a time that is none."""
-    begin = _since(since)
-    with _progress() as progress:
+    begin = time_given(since, "--since")
+    with progress_bar() as progress:
         return await trace(settings, asked, since=begin, thorough=thorough, progress=progress)
 
 
-def _since(text: str) -> datetime | None:
-    given = f"-{text}" if _AGO.fullmatch(text) else text
-    try:
-        seconds = moment(given, now=time.time())
-        if seconds is None and given != "earliest":
-            raise ValueError
-        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text}: expected 30m, 12h, 7d, a time (2026-11-24T08:00:00Z) or earliest", param_hint="--since"
-        ) from None
-
-
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
     """Shown on standard error where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda topic, done, total: None

@@ -8,6 +8,9 @@ behind that: nothing of it is published, nothing committed. It goes on
 - when the newest record of the partition reads well: its publisher has mended itself. What is bad in between goes to
   the dead letters, at no more than `rate` a second, until the window is good again or that record is reached.
 
+Dead letters that somebody redrives do not count: they say nothing of the publisher, and those that are still bad must
+hold up nobody. They are dead letters again at once.
+
 What a partition may cost before the brake is on: `minimum` - 1 bad records after a start of the process, which knows
 nothing of it, and `share` of a window of good ones. A rebalance costs nothing more where the process has it again.
 """
@@ -22,7 +25,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from workers.dead_letters import why
+from workers.dead_letters import was_redriven, why
 from workers.messages import Record, Result
 from workers.stream.brake import Rules, Window, is_bad
 
@@ -150,7 +153,7 @@ class Brakes:
     def _count(self, part: _Partition, batch: Sequence[Record], results: Sequence[Result]) -> bool:
         """Count what is not let through anyway; whether that puts the brake on."""
         pairs = zip(batch, results, strict=True)
-        return part.window.add([is_bad(result) for record, result in pairs if record.offset >= part.free_until])
+        return part.window.add([is_bad(result) for record, result in pairs if _counts(part, record)])
 
     async def _again(self, part: _Partition, batch: Sequence[Record], results: list[Result]) -> list[Result]:
         """What waited behind a record that reads well now was tried before it did: once more, while that helps."""
@@ -168,7 +171,7 @@ class Brakes:
         """Wait until something lets the batch go on. Its results are new ones where the records read well now."""
         pairs = zip(batch, results, strict=True)
         # There is one: only a bad record that counts puts the brake on.
-        record, result = next((r, x) for r, x in pairs if is_bad(x) and r.offset >= part.free_until)
+        record, result = next((r, x) for r, x in pairs if is_bad(x) and _counts(part, r))
         self._say(tp, part, record, result)
         while record.offset >= part.free_until:
             part.told.clear()
@@ -214,7 +217,7 @@ class Brakes:
         """Wait as long as the bad ones of this batch take at the rate."""
         until = part.drain_until or 0
         pairs = zip(batch, results, strict=True)
-        bad = sum(is_bad(result) for record, result in pairs if record.offset >= part.free_until)
+        bad = sum(is_bad(result) for record, result in pairs if _counts(part, record))
         part.said = f"brake on {_name(tp)}: what is bad before offset {until} goes to the dead letters slowly"
         self._held[tp] = part.window.bad
         part.next_at = max(part.next_at, self._now()) + bad / self._rules.rate
@@ -247,6 +250,11 @@ class Brakes:
             begins=repr((record.value or b"")[:SAMPLE_BYTES]),
             remedy=remedy,
         )
+
+
+def _counts(part: _Partition, record: Record) -> bool:
+    """Whether a record says something of its publisher, and is not let through anyway."""
+    return record.offset >= part.free_until and was_redriven(record.headers) is None
 
 
 def _name(tp: TopicPartition) -> str:

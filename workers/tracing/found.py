@@ -88,7 +88,8 @@ class Way(Part, frozen=True, kw_only=True):
 
     `outcome`: enriched; filtered or dead_lettered (`reason`); waiting for enrich (`before`: records that come first);
     missing: read, and what became of it is not there (any more); unreadable: a dead letter that holds what was asked
-    for, in a record that nobody can read. `withdrawals` are alerts that took it back.
+    for, in a record that nobody can read. `redriven` is the marker of a letter that was sent back: that is another
+    arrival. `withdrawals` are alerts that took it back.
     """
 
     outcome: str
@@ -104,6 +105,7 @@ class Way(Part, frozen=True, kw_only=True):
     before: int | None = None
     enriched: Place | None = None
     letter: Place | None = None
+    redriven: Place | None = None
     entities: tuple[str, ...] = ()
     removed: int = 0
     truncated: bool = False

@@ -67,8 +67,11 @@ class Scanner:
                 starts = {tp: max(starts[tp], found[tp].offset) if found.get(tp) else ends[tp] for tp in asked}
         return [Span(tp, starts[tp], ends[tp]) for tp in asked]
 
-    async def records(self, spans: Iterable[Span], wanted: Test) -> AsyncIterator[Any]:
+    async def records(
+        self, spans: Iterable[Span], wanted: Test, *, progress: Progress | None = None
+    ) -> AsyncIterator[Any]:
         """The records that pass the test, of a partition in order."""
+        progress = progress or self._progress
         left = {span.partition: span for span in spans if span.start < span.end}
         total = sum(span.end - span.start for span in left.values())
         topic = next((tp.topic for tp in left), "")
@@ -85,7 +88,7 @@ class Scanner:
                 for message in kept:
                     if wanted(message):
                         yield message
-            self._progress(topic, done, total)
+            progress(topic, done, total)
             await self._finish(left)
 
     async def _seek(self, left: Mapping[TopicPartition, Span]) -> None:

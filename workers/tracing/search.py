@@ -18,6 +18,8 @@ from topics.codec import decode_enriched
 from topics.errors import ConfigError, InvalidRecord
 from topics.records import EnrichedArticle
 from workers.commands.reading import errors_of
+from workers.letters.letter import Place as Letter
+from workers.letters.letter import marked
 from workers.settings import Settings
 from workers.stream import inputs, kafka
 from workers.tracing import deliveries
@@ -60,11 +62,14 @@ class _Search:
         self._sought = sought
         self._since = since
         self._step: Step | None = None
+        self._redriven: dict[Letter, Place] = {}
 
     async def run(self, *, thorough: bool) -> Trace:
         ways = [way async for way in self._enriched()]
         letters = [message async for message in self._letters()]
         ways += [way async for way in self._dead(letters)]
+        # What a sink took in the end it has not refused.
+        letters = [message for message in letters if _letter(message) not in self._redriven]
         if thorough or not ways:
             known = {str(way.arrived) for way in ways}
             ways += [way async for way in self._arrived() if str(way.arrived) not in known]
@@ -120,8 +125,18 @@ class _Search:
         partitions = self._scanner.partitions(self._settings.topic("dead-letters"))
         raw, ours = self._sought.in_raw(), self._sought.in_ours()
         spans = await self._scanner.spans(partitions, self._since)
-        async for message in self._scanner.records(spans, lambda record: raw(record) or ours(record)):
-            yield message
+        found: set[Letter] = set()
+
+        def near(record: Any) -> bool:
+            return marked(record) in found or raw(record) or ours(record)
+
+        async for message in self._scanner.records(spans, near):
+            letter = marked(message)  # a marker comes after its letter
+            if letter is None:
+                found.add(_letter(message))
+                yield message
+            elif letter in found:
+                self._redriven[letter] = place_of(message)
 
     async def _dead(self, letters: Iterable[Any]) -> AsyncIterator[Way]:
         """Those that `enrich` gave up."""
@@ -142,6 +157,7 @@ class _Search:
                 message=errors.get("message"),
                 arrived=_origin(errors),
                 letter=place_of(message),
+                redriven=self._redriven.get(_letter(message)),
             )
 
     # --- the input topics
@@ -163,6 +179,11 @@ class _Search:
                 if way.id is not None:
                     self._sought.add(way.id)
                 yield way
+
+
+def _letter(message: Any) -> Letter:
+    """By what a dead letter is named."""
+    return Letter(message.partition, message.offset)
 
 
 def _decoded(message: Any) -> EnrichedArticle | None:

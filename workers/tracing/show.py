@@ -68,6 +68,8 @@ def _afterwards(way: Way) -> Iterator[Line]:
         yield way.enriched.at, _enriched(way)
     if way.letter is not None:
         yield way.letter.at, f"dead letter: {plain(way.reason or '?')}: {plain(way.message or '')}{_at(way.letter)}"
+        if way.redriven is not None:
+            yield way.redriven.at, "redriven"
     elif way.outcome != "enriched":
         yield None, _left(way)
     for hit in way.hits:
