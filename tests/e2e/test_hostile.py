@@ -3,47 +3,24 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.record.default_records import _DefaultRecordBatchPy as Layout
-from aiokafka.record.util import calc_crc32c
 
 from tests.kafka.broker import Cluster
 from tests.kafka_reading import whole_topic
+from tests.odd_headers import send_odd_header
 from tests.worker_processes import Workers, run_command
 from topics.codec import decode_enriched
 from workers.stream.backlog import Backlog
 
 pytestmark = pytest.mark.kafka
 
-BAD_NAME = b"\xff\xfeno utf-8\xff"
-
 
 def _article(name: str, **fields: Any) -> bytes:
     return json.dumps({"id": name, "body": "The ministers met in Geneva.", **fields}).encode()
-
-
-async def _send_odd_header(bootstrap: str, topic: str, values: Sequence[bytes]) -> None:
-    """A batch whose second record has a header whose name is no UTF-8, which no client library lets one send."""
-    placeholder = "x" * len(BAD_NAME)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        batch = producer.create_batch()
-        for number, value in enumerate(values):
-            batch.append(key=None, value=value, timestamp=None, headers=[(placeholder, b"v")] if number == 1 else [])
-        batch.close()
-        data = bytearray(bytes(batch._build()).replace(placeholder.encode(), BAD_NAME))
-        crc = calc_crc32c(bytes(data[Layout.ATTRIBUTES_OFFSET :]))
-        data[Layout.CRC_OFFSET : Layout.CRC_OFFSET + 4] = crc.to_bytes(4, "big")
-        batch._buffer = data
-        await (await producer.send_batch(batch, topic, partition=0))
-    finally:
-        await producer.stop()
 
 
 @pytest.mark.timeout(240)
@@ -89,7 +66,7 @@ async def test_hostile_records_neither_stall_nor_get_lost(kafka: Cluster, prefix
         nothing.append(key=None, value=None, timestamp=None)
         nothing.close()
         await (await producer.send_batch(nothing, raw, partition=0))
-        await _send_odd_header(kafka.bootstrap, raw, [_article(f"odd-{n}") for n in range(3)])
+        await send_odd_header(kafka.bootstrap, raw, [_article(f"odd-{n}") for n in range(3)])
         await producer.send_and_wait(raw, _article("end"))
         await producer.stop()
         (enrich,) = workers.start("enrich", "--model", "none", "--processes", "2")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topics.errors import InvalidRecord
-from workers.dead_letters import dead_letter
+from workers.dead_letters import REDRIVEN_FROM, dead_letter
 from workers.messages import DEAD_LETTERED, ENRICHED, Record, Result
 from workers.stream.brake import Rules, Window, is_bad
 from workers.stream.brakes import Brakes
@@ -216,6 +216,35 @@ async def test_a_rebalance_lets_nothing_more_through() -> None:
     parts.brakes.revoked([TP])
     assert parts.brakes.held() == {}
     (await parts.braked(batch(0, b"bad"))).cancel()
+
+
+def redriven(records: Sequence[Record]) -> list[Record]:
+    return [record._replace(headers=((REDRIVEN_FROM, b"0/1"),)) for record in records]
+
+
+async def test_dead_letters_that_are_redriven_and_still_bad_hold_up_nobody() -> None:
+    parts = Parts()
+    assert await asyncio.wait_for(parts.gate(redriven(batch(0, *[b"bad"] * 500))), 1) == [True] * 500
+    assert parts.brakes.why() is None
+    task = await parts.braked(batch(500, *[b"bad"] * 4))
+    assert "4 of the last 4 records" in (parts.brakes.why() or ""), "its publisher's own count as ever"
+    task.cancel()
+
+
+async def test_where_the_brake_is_on_it_is_never_held_for_what_was_redriven() -> None:
+    parts = Parts()
+    task = await parts.braked([*redriven(batch(0, b"bad", b"bad")), *batch(2, *[b"bad"] * 4)])
+    assert "offset 2" in (parts.brakes.why() or "")
+    task.cancel()
+
+
+async def test_what_is_redriven_takes_nothing_of_the_rate() -> None:
+    parts = Parts()
+    parts.newest = record(1000, b"good")
+    await asyncio.wait_for(parts.gate(batch(0, *[b"bad"] * 4)), 1)
+    slept = parts.slept
+    await parts.gate(redriven(batch(4, *[b"bad"] * 100)))
+    assert parts.slept == slept
 
 
 async def test_it_can_be_turned_off() -> None:

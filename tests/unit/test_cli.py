@@ -59,6 +59,9 @@ def test_the_command_starts_without_what_only_some_commands_need(heavy: str) -> 
         "topics",
         "watchlists",
         "dlq",
+        "dlq list",
+        "dlq show",
+        "dlq redrive",
         "health",
         "sources",
         "gazetteer",
@@ -88,6 +91,15 @@ def test_version_names_the_version() -> None:
         ["topics", "schema", "NoSuch"],
         ["topics", "create", "--partitions", "0"],
         ["enrich", "--port", "99999"],
+        ["dlq", "list", "--stage", "no"],
+        ["dlq", "list", "--until", "earliest"],
+        ["dlq", "list", "--since", "soon"],
+        ["dlq", "show", "7"],
+        ["dlq", "show", "0/7", "--raw", "--json"],
+        ["dlq", "redrive"],
+        ["dlq", "redrive", "x/7"],
+        ["dlq", "redrive", "0/7", "--stage", "enrich"],
+        ["dlq", "redrive", "--all", "--reason", "not_json"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
@@ -132,7 +144,15 @@ def test_a_model_that_is_not_there_is_bad_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["topics", "list"], ["topics", "create"], ["tail", "alerts"], ["dlq", "list"], ["publish", "-"]]
+    "arguments",
+    [
+        ["topics", "list"],
+        ["topics", "create"],
+        ["tail", "alerts"],
+        ["dlq", "list"],
+        ["dlq", "redrive", "--all"],
+        ["publish", "-"],
+    ],
 )
 def test_with_no_broker_a_command_ends_with_one_line_and_exit_code_1(arguments: list[str]) -> None:
     done = wirewatch(*arguments, "--brokers", "127.0.0.1:1", data=article())

@@ -43,6 +43,18 @@ def test_each_route_has_a_group_and_a_kafka_sink_a_topic() -> None:
     assert found["copies"] == ("Write",)
 
 
+def test_redrive_writes_where_letters_came_from_and_never_to_the_alerts() -> None:
+    routes = [{"name": "copy", "sink": {"kind": "kafka", "topic": "copies"}}, {"name": "x", "sink": {"kind": "stdout"}}]
+    settings = Settings(input=(Input(topics=("a",)),), deliver=Deliver.model_validate({"route": routes}))
+    assert of(settings, "dlq") == {"news.dead-letters": ("Read",)}
+    assert of(settings, "redrive") == {
+        "news.dead-letters": ("Read", "Write"),
+        "a": ("Write",),
+        "news.hits": ("Write",),
+        "copies": ("Write",),
+    }
+
+
 def test_a_pattern_needs_all_topics_that_begin_like_it() -> None:
     settings = Settings(input=(Input(topics=r"feeds\.(eu|us)\..*"), Input(topics=".*-wire")))
     found = {right.name: right for right in rights(settings, "enrich") if right.operations == ("Read",)}

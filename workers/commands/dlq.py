@@ -97,8 +97,8 @@ def redrive_command(
     that sink alone, by its route in the settings. What fails again is a new dead letter, which says so, and does not
     put the brake on; what a sink refuses again stays as it is. Those that are old come to a sink as one digest a desk.
 
-    A marker says what was redriven. If this is killed, up to 500 letters may go twice: with the same ids, so that
-    no desk hears of them twice. Exit code 1 where any is left for a fault.
+    A marker says what was redriven. If this is killed, up to 500 letters may go once more the next time, with the
+    same ids. Exit code 1 where any is left for a fault.
     """
     from workers import logs
     from workers.commands.letters import redrive
