@@ -1,6 +1,5 @@
 """Dead letters on a real Kafka, as the workers leave them, and the commands that show and redrive them."""
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,9 @@ from tests.kafka_reading import whole_topic
 from topics.errors import InvalidRecord
 from workers.commands.publishing import article_producer
 from workers.dead_letters import dead_letter
+from workers.letters import show
+from workers.letters.letter import Wanted
+from workers.letters.reading import reading
 from workers.letters.sending import Outgoing, send
 from workers.messages import Headers, Record
 from workers.settings import Settings
@@ -81,11 +83,15 @@ class Letters:
         """What it says on standard error."""
         return self.run(*arguments, fails=fails).stderr.decode().splitlines()
 
-    def listed(self, *filters: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.run("list", "--json", *filters).stdout.splitlines()]
+    async def listed(self, **wanted: Any) -> list[dict[str, Any]]:
+        """What `wirewatch dlq list --json` has, without a process of its own; by place."""
+        async with reading(self.settings, Wanted(**wanted)) as letters:
+            await letters.find_marks()
+            found = [show.entry(letter, redriven=letter in letters) async for letter in letters.read()]
+        return sorted(found, key=lambda entry: (entry["record"]["partition"], entry["record"]["offset"]))
 
-    def places(self, *filters: str) -> list[str]:
-        return [entry["place"] for entry in self.listed(*filters)]
+    async def places(self, **wanted: Any) -> list[str]:
+        return [entry["place"] for entry in await self.listed(**wanted)]
 
     async def records(self, topic: str) -> Sequence[Any]:
         return await whole_topic(self.kafka.bootstrap, topic)

@@ -22,7 +22,10 @@ from tests.kafka.administrator import give_rights, make_topics
 from tests.kafka.secured import Secured
 from tests.worker_processes import WorkerProcess, Workers, run_command
 from topics.codec import encode
+from topics.errors import InvalidRecord
 from workers import permits
+from workers.dead_letters import dead_letter
+from workers.messages import Record
 from workers.rights import rights
 from workers.settings import Settings, load
 
@@ -181,6 +184,7 @@ COMMANDS = {
     "watchlists": (("watchlists", "push", "--force"), ".watchlists on"),
     "resume": (("resume",), ".watchlists on"),
     "dlq": (("dlq", "list"), ".dead-letters on"),
+    "redrive": (("dlq", "redrive", "--all"), "not allowed: Write on topic"),
 }
 """The command, and a part of what it says without any right. In an order in which each finds something to do."""
 
@@ -198,6 +202,29 @@ async def test_commands_work_with_their_printed_rights_and_without_say_what_is_m
             assert "we may not see" not in said
         else:
             assert code == 0, said
+
+
+async def test_redrive_sends_nothing_that_it_may_not_mark_and_all_with_its_rights(job: Job) -> None:
+    await job.prepare("redrive")
+    stages = {"enrich": "raw", "alert": "hits", "deliver": "alerts"}
+    async with AIOKafkaProducer(bootstrap_servers=job.secured.bootstrap) as producer:
+        for stage, role in stages.items():
+            came = Record(job.topic(role), 0, 0, 0, b"trade", encode(an_alert()), ())
+            letter = dead_letter(came, InvalidRecord("refused", "no"), stage=stage, extra={"sink": "copy"})
+            await producer.send_and_wait(job.topic("dead-letters"), letter.value, headers=list(letter.headers))
+    command = ("dlq", "redrive", "--all")
+    await job.deny("redrive", "Write", topic=job.topic("dead-letters"))
+    code, said = await asyncio.to_thread(job.run, "redrive", *command)
+    assert (code, f"Write on topic {job.topic('dead-letters')}" in said) == (1, True), said
+    assert await job.records(job.topic("raw"), 0) == []
+    await job.undo("redrive", "Write", topic=job.topic("dead-letters"))
+    code, said = await asyncio.to_thread(job.run, "redrive", *command)
+    assert code == 0, said
+    for topic in (job.topic("raw"), job.topic("hits"), job.copy):
+        assert len(await job.records(topic, 1)) == 1
+    assert len(await job.records(job.topic("dead-letters"), 6)) == 6
+    code, said = await asyncio.to_thread(job.run, "redrive", "check", "--worker", "redrive")
+    assert "rights: redrive may do all that it has to" in said, said
 
 
 async def test_inputs_that_are_refused_or_come_later_are_named_while_the_others_are_read(job: Job) -> None:

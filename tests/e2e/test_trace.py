@@ -70,11 +70,13 @@ LONG = "Exports of rare earths from the north of the country were halted on Mond
 
 
 class _Refusing(BaseHTTPRequestHandler):
-    """A web server that takes no alert."""
+    """A web server that takes no alert, until the end."""
+
+    status = 422
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_error(422)
+        self.send_error(self.status)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -321,6 +323,24 @@ def test_people_and_programs_are_told_and_the_exit_code_says_whether_it_came(sys
     assert "never: it never came" in never.stdout
     assert json.loads(system.run("trace", "never", "--json").stdout)["searched"]
     assert system.run("trace", "first", "--since", "soon").returncode == 2
+
+
+async def test_what_was_redriven_says_so_and_an_alert_that_its_sink_took_then_is_delivered(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one of this system: it changes it."""
+    monkeypatch.setattr(_Refusing, "status", 200)
+    assert system.run("dlq", "redrive", "--sink", "picky").stderr == "2 redriven to sink picky\n"
+    assert system.run("dlq", "redrive", "--reason", "no_text").returncode == 0
+    (met,) = (await system.way("first")).hits
+    assert _states(met)["picky"] == "delivered"
+    way = await system.way("empty")
+    assert way.outcome == "dead_lettered"
+    assert way.redriven is not None
+    assert way.redriven.topic == system.settings.topic("dead-letters")
+    shown = system.run("trace", "empty").stdout.splitlines()
+    assert any(line.strip().endswith("redriven") for line in shown), shown
+    assert len((await system.trace("empty", thorough=True)).ways) == 2, "it has arrived once more"
 
 
 async def test_the_rights_of_trace_are_enough_for_it(secured_kafka: Secured, prefix: str) -> None:

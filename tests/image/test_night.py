@@ -21,7 +21,7 @@ from tests.image.building import PROJECT
 from tests.image.night import RULES, Night, prepare
 from tests.image.stack import until, up
 from tests.kafka.jars import Kafka
-from tests.runbook import RUNBOOK
+from tests.runbook import RUNBOOK, filled, section
 from tests.worker_processes import WorkerProcess
 
 pytestmark = [pytest.mark.image, pytest.mark.kafka, pytest.mark.timeout(900)]
@@ -126,7 +126,7 @@ def test_bad_records_among_good_ones_ring_and_are_redriven(night: Night) -> None
     assert letters > 10
     redrive = re.search(r"\*\*Redrive dead letters\.\*\*.*?`(.*?)`\. ", RUNBOOK.read_text())
     assert redrive is not None
-    assert f"{letters} articles published" in night.run(redrive[1])
+    assert f"{letters} redriven to news.raw\n" in night.run(redrive[1])
     night.mended("WirewatchDeadLetters")
 
 
@@ -154,6 +154,10 @@ def test_a_sink_that_refuses_rings_and_its_answer_is_in_the_dead_letters(night: 
     night.shows("Deliveries", lambda value: value > 0, since=since, legend="desk refused")
     assert "400" in night.follow("WirewatchDeliveryRefused", "wirewatch dlq list")
     night.answer("desk", 200)
+    redrive = "wirewatch dlq redrive --sink NAME"
+    assert f"`{redrive}`" in section("WirewatchDeliveryRefused")
+    night.inside("deliver", filled(f"{redrive} --config wirewatch.toml", {"NAME": "desk"}))
+    assert '"redriven": true' in night.run("wirewatch dlq list --sink desk --json")
     night.mended("WirewatchDeliveryRefused")
 
 
