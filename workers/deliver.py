@@ -1,6 +1,7 @@
 """The deliver worker: alerts to people and to topics of their own, each route in a consumer group of its own."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts import sinks
-from topics.errors import ConfigError, TransientError
+from alerts.sinks import Sink
+from topics import events
+from topics.catalog import TOPICS
+from topics.errors import ConfigError, InvalidRecord, TransientError
 from topics.records import Alert
 from workers import health, permits, series
 from workers.checks import at_start as checks
@@ -21,7 +26,6 @@ from workers.delivery import DELIVERED, Delivery
 from workers.messages import DEAD_LETTERED, TRACE, Record, Result
 from workers.metrics import Metrics
 from workers.rights import route_rights
-from workers.routes import make_sink, max_age, publish
 from workers.sections import Route
 from workers.settings import Settings
 from workers.stream import kafka
@@ -136,14 +140,14 @@ class Courier:
         self._metrics = metrics
         self._stopping = stopping
         self._topic = settings.topic("alerts")
-        self.sink = make_sink(settings, route, self._publish)
+        self.sink = self._make_sink(route)
         self._delivery = Delivery(
             route,
             self.sink,
             counted=self._counted,
             now=self._clock.brokers,
             reached=self._clock.latest,
-            max_age=max_age(settings, route, self.sink),
+            max_age=self._max_age(route),
         )
         self._open: Waiting[TopicPartition] = Waiting(now=self._clock.brokers)
         self._spans = spans
@@ -162,6 +166,20 @@ class Courier:
         series.expect_sink(metrics, route.name)
         written = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
         series.expect_topics(metrics, read=[self._topic], written=[*written, settings.topic("dead-letters")])
+
+    def _make_sink(self, route: Route) -> Sink:
+        options = route.sink.model_extra or {}
+        sink = sinks.make(route.name, route.sink.kind, options, publish=self._publish)
+        ours = [self._settings.topic(role) for role in TOPICS]
+        if isinstance(sink, sinks.Kafka) and sink.topic in ours:
+            raise ConfigError(f"deliver.route {route.name}: sink.topic: {sink.topic} is one of our own; name another")
+        return sink
+
+    def _max_age(self, route: Route) -> float:
+        """A topic is read by programs, which get every alert unless the route says otherwise."""
+        if route.max_alert_age is not None:
+            return route.max_alert_age
+        return math.inf if isinstance(self.sink, sinks.Kafka) else self._settings.deliver.max_alert_age
 
     async def run(self) -> None:
         """Until `stopping` is set and what was being sent then is through, or the drain is over."""
@@ -249,8 +267,14 @@ class Courier:
         """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
         if self._producer is None:
             raise TransientError("no connection to Kafka")
+        limit = 2 * self._settings.kafka.request_timeout
+        headers = [*events.headers(alert, source=events.source_of(self._settings.prefix)), *sinks.CARRIED.get()]
         began = self._clock.now()
-        done = await publish(self._producer, self._settings, topic, key, value, alert)
+        try:
+            sending = self._producer.send_and_wait(topic, value, key=key, headers=headers)
+            done = await asyncio.wait_for(sending, limit)
+        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            raise InvalidRecord("refused", f"topic {topic}: {error}") from error
         self._sent(topic)
         self._clock.acknowledged(began, done)
 

@@ -19,7 +19,6 @@ from workers.deliver import Courier
 from workers.delivery import DELIVERED, DIGESTED, EMBARGOED, REPEATED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics
-from workers.routes import max_age
 from workers.sections import Deliver, Route
 from workers.settings import Settings
 
@@ -221,4 +220,4 @@ def test_a_topic_gets_every_alert_unless_its_route_says_otherwise(fields: dict[s
     chosen = Route.model_validate({"name": "hook", "sink": {"kind": "stdout"}} | fields)
     settings = Settings(deliver=Deliver(route=(chosen,)))
     courier = Courier(settings, chosen, metrics=Metrics(CollectorRegistry()), stopping=asyncio.Event())
-    assert max_age(settings, chosen, courier.sink) == age
+    assert courier._max_age(chosen) == age
