@@ -1,4 +1,4 @@
-"""The alert worker: hits in, alerts and stories out, on Faust. See `alert_stage` for how nothing is lost on the way."""
+"""The alert worker: hits in, alerts and stories out, on Faust. `alerting.stage` says how nothing is lost on the way."""
 
 import asyncio
 import gc
@@ -13,9 +13,10 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from topics.errors import TransientError
-from workers import faust_app, health, permits, series, telemetry
-from workers.alert_log import MAX_BATCH_BYTES
-from workers.alert_stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
+from workers import health, permits, series, telemetry
+from workers.alerting import faust_app
+from workers.alerting.log import MAX_BATCH_BYTES
+from workers.alerting.stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
 from workers.checks import at_start as checks
 from workers.former_life import FormerLife
 from workers.metrics import Metrics

@@ -6,8 +6,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.kafka.broker import Cluster
-from workers.alert_log import Entry, Writer
-from workers.alert_pulse import Frozen
+from workers.alerting.log import Entry, Writer
+from workers.alerting.pulse import Frozen
 from workers.settings import Settings
 from workers.stream import kafka as clients
 

@@ -14,7 +14,7 @@ from topics.codec import decode_alert, encode
 from topics.errors import ConfigError
 from topics.records import Closed, HitRecord, Withdrawn
 from topics.stories import CURSOR_KEY, Cursor, Story
-from workers.alert_log import (
+from workers.alerting.log import (
     ALERT_BATCH_BYTES,
     MARK,
     Changelog,
@@ -28,8 +28,8 @@ from workers.alert_log import (
     restore,
     tail_start,
 )
-from workers.alert_part import Gap, Part, Place, Work
-from workers.alert_pulse import Frozen, Pulse
+from workers.alerting.part import Gap, Part, Place, Work
+from workers.alerting.pulse import Frozen, Pulse
 from workers.messages import Record
 
 ANYWHERE = Log(0, 10**9)

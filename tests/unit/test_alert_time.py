@@ -12,8 +12,8 @@ from tests.unit.test_alert_log import Disk
 from topics.codec import decode_alert, encode
 from topics.records import Hit, HitRecord, Tick
 from topics.stories import CURSOR_KEY, Cursor, Resumed, Story, decode_cursor
-from workers.alert_log import Changelog, Entry, Log, Mark, Restored, restore
-from workers.alert_part import Part, Place, Work
+from workers.alerting.log import Changelog, Entry, Log, Mark, Restored, restore
+from workers.alerting.part import Part, Place, Work
 from workers.messages import Record
 
 WAIT = 9 * HOUR

@@ -11,8 +11,8 @@ from faust import streams
 from faust.types import TP
 
 from topics.errors import ConfigError
-from workers import faust_app
-from workers.faust_app import _Consumer
+from workers.alerting import faust_app
+from workers.alerting.faust_app import _Consumer
 from workers.settings import Settings
 
 

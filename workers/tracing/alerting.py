@@ -11,7 +11,7 @@ from topics.codec import decode_alert, decode_hit
 from topics.errors import InvalidRecord
 from topics.records import Alert, Hit
 from topics.stories import CURSOR_KEY, Cursor, Story, Telling, decode_cursor, decode_story
-from workers.alert_part import ORIGIN
+from workers.alerting.part import ORIGIN
 from workers.commands.reading import errors_of
 from workers.settings import Settings
 from workers.tracing import deliveries

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from topics.errors import TransientError
-from workers.alert_log import Topics
+from workers.alerting.log import Topics
 
 REMEDY = "kafka-topics.sh --bootstrap-server {brokers} --alter --topic {topic} --partitions {most}"
 

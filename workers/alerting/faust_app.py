@@ -67,7 +67,7 @@ class _Consumer(driver.Consumer):
         return await super().wait_first(first, *others, timeout=timeout)
 
     def verify_event_path(self, now: float, tp: Any) -> None:
-        """Not by Faust's monitor, which is off: `alert_stage.Stage.measure` sees to it."""
+        """Not by Faust's monitor, which is off: `alerting.stage.Stage.measure` sees to it."""
 
 
 def _run_until_it_waits(coroutine: Coroutine[Any, Any, Any]) -> Any:

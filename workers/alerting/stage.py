@@ -2,7 +2,7 @@
 
 Hits are taken in small batches. For each batch: its alerts are written and acknowledged, then each partition's changed
 stories with the cursor in one batch, then the hits are acknowledged to Faust. When partitions come, their state is read
-back before hits flow (`alert_log.read_back`). One lock lies over both.
+back before hits flow (`log.read_back`). One lock lies over both.
 
 There is one way out of trouble: the process ends at once and is started again. A failed or expired write, a write by
 somebody else, a gap in the hits, a freeze: whatever this process knows may be out of date by then.
@@ -24,12 +24,13 @@ from faust.types import TP, EventT
 
 from topics.errors import ConfigError, TransientError
 from topics.events import source_of
-from workers import alert_partitions, faust_app, permits, series
-from workers.alert_counting import AlertCounting
-from workers.alert_log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
-from workers.alert_part import Gap, Part, Place, Work
-from workers.alert_pulse import Pulse, Stalled
-from workers.alert_resume import Clock, find_waiting, resumption
+from workers import permits, series
+from workers.alerting import faust_app, partitions
+from workers.alerting.counting import AlertCounting
+from workers.alerting.log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
+from workers.alerting.part import Gap, Part, Place, Work
+from workers.alerting.pulse import Pulse, Stalled
+from workers.alerting.resume import Clock, find_waiting, resumption
 from workers.clock_check import ClockCheck
 from workers.health import Beat
 from workers.messages import Headers, Record
@@ -210,11 +211,11 @@ class Stage:
 
     async def _whole(self, consumer: Any, numbers: Sequence[int]) -> Sequence[int]:
         """Those partitions that all three topics have. The others are held."""
-        counts = await alert_partitions.counted(consumer._client, self.topics)
-        whole = [number for number in numbers if number < alert_partitions.foldable(counts)]
+        counts = await partitions.counted(consumer._client, self.topics)
+        whole = [number for number in numbers if number < partitions.foldable(counts)]
         self.held = frozenset(numbers) - frozenset(whole)
         self._metrics.paused_partitions.set(len(self.held))
-        self.unequal = alert_partitions.unequal(counts, self._settings.brokers, self.held)
+        self.unequal = partitions.unequal(counts, self._settings.brokers, self.held)
         if self.unequal:
             log.error("unequal_partitions", why=self.unequal)
         return whole
@@ -282,9 +283,9 @@ class Stage:
         while True:
             try:
                 async with asyncio.timeout(REACHABLE):
-                    counts = await alert_partitions.counted(self._producer.client, self.topics)
+                    counts = await partitions.counted(self._producer.client, self.topics)
                     await self._measure_lag()
-                if self.unequal and not alert_partitions.unequal(counts, ""):
+                if self.unequal and not partitions.unequal(counts, ""):
                     raise Mended("hits, alerts and stories have the same number of partitions now: beginning anew")
                 self._reached = time.monotonic()
             except (Stalled, Mended) as error:

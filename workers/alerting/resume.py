@@ -14,8 +14,8 @@ from aiokafka import TopicPartition
 
 from topics.codec import encode
 from topics.records import Tick
-from workers.alert_log import Entry, Restored
-from workers.alert_part import Part, when
+from workers.alerting.log import Entry, Restored
+from workers.alerting.part import Part, when
 from workers.settings import Settings
 from workers.stream import kafka
 
