@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from topics.errors import TransientError
 from workers import health, permits, series, telemetry
 from workers.alerting import faust_app
-from workers.alerting.log import MAX_BATCH_BYTES
 from workers.alerting.stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
+from workers.alerting.writer import MAX_BATCH_BYTES
 from workers.checks import at_start as checks
 from workers.former_life import FormerLife
 from workers.metrics import Metrics

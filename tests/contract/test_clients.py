@@ -6,8 +6,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.kafka.broker import Cluster
-from workers.alerting.log import Entry, Writer
+from workers.alerting.marks import Entry
 from workers.alerting.pulse import Frozen
+from workers.alerting.writer import Writer
 from workers.settings import Settings
 from workers.stream import kafka as clients
 

@@ -28,7 +28,7 @@ from tests.worker_processes import Workers, until
 from topics.codec import decode_alert, encode
 from topics.records import Alert, Hit
 from topics.stories import CURSOR_KEY, Cursor
-from workers.alerting.log import Mark
+from workers.alerting.marks import Mark
 
 pytestmark = pytest.mark.kafka
 

@@ -16,7 +16,7 @@ from tests.runbook import section
 from tests.worker_processes import WorkerProcess, until
 from topics.codec import encode
 from topics.stories import CURSOR_KEY, SCHEMA, Cursor
-from workers.alerting.log import Mark
+from workers.alerting.marks import Mark
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 

@@ -14,22 +14,12 @@ from topics.codec import decode_alert, encode
 from topics.errors import ConfigError
 from topics.records import Closed, HitRecord, Withdrawn
 from topics.stories import CURSOR_KEY, Cursor, Story
-from workers.alerting.log import (
-    ALERT_BATCH_BYTES,
-    MARK,
-    Changelog,
-    Entry,
-    ForeignWrite,
-    Log,
-    Mark,
-    Restored,
-    Writer,
-    mark_of,
-    restore,
-    tail_start,
-)
+from workers.alerting.changelog import Changelog
+from workers.alerting.marks import MARK, Entry, Mark, mark_of
 from workers.alerting.part import Gap, Part, Place, Work
 from workers.alerting.pulse import Frozen, Pulse
+from workers.alerting.restored import Log, Restored, restore, tail_start
+from workers.alerting.writer import ALERT_BATCH_BYTES, ForeignWrite, Writer
 from workers.messages import Record
 
 ANYWHERE = Log(0, 10**9)

@@ -12,8 +12,10 @@ from tests.unit.test_alert_log import Disk
 from topics.codec import decode_alert, encode
 from topics.records import Hit, HitRecord, Tick
 from topics.stories import CURSOR_KEY, Cursor, Resumed, Story, decode_cursor
-from workers.alerting.log import Changelog, Entry, Log, Mark, Restored, restore
+from workers.alerting.changelog import Changelog
+from workers.alerting.marks import Entry, Mark
 from workers.alerting.part import Part, Place, Work
+from workers.alerting.restored import Log, Restored, restore
 from workers.messages import Record
 
 WAIT = 9 * HOUR

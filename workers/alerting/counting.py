@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from workers import series
-from workers.alerting.log import Topics
 from workers.alerting.part import Part, Work
+from workers.alerting.partitions import Topics
 from workers.counting import exemplar
 from workers.messages import Headers
 from workers.metrics import Metrics

@@ -15,7 +15,8 @@ from topics.codec import decode_hit, encode
 from topics.errors import InvalidRecord
 from topics.records import Alert, Hit, HitRecord
 from topics.stories import CURSOR_KEY, Cursor, Resumed, digest_key, story_key
-from workers.alerting.log import Entry, Mark, Restored
+from workers.alerting.marks import Entry, Mark
+from workers.alerting.restored import Restored
 from workers.dead_letters import dead_letter
 from workers.messages import TRACE, Output, Record
 

@@ -1,12 +1,19 @@
 """Hits, alerts and stories go together partition by partition: which partitions can be folded, and why others wait."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from topics.errors import TransientError
-from workers.alerting.log import Topics
 
 REMEDY = "kafka-topics.sh --bootstrap-server {brokers} --alter --topic {topic} --partitions {most}"
+
+
+class Topics(NamedTuple):
+    """The names of the three topics that the stage works on."""
+
+    hits: str
+    alerts: str
+    stories: str
 
 
 async def counted(client: Any, topics: Topics) -> dict[str, int]:

@@ -14,8 +14,9 @@ from aiokafka import TopicPartition
 
 from topics.codec import encode
 from topics.records import Tick
-from workers.alerting.log import Entry, Restored
+from workers.alerting.marks import Entry
 from workers.alerting.part import Part, when
+from workers.alerting.restored import Restored
 from workers.settings import Settings
 from workers.stream import kafka
 

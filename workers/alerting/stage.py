@@ -2,7 +2,7 @@
 
 Hits are taken in small batches. For each batch: its alerts are written and acknowledged, then each partition's changed
 stories with the cursor in one batch, then the hits are acknowledged to Faust. When partitions come, their state is read
-back before hits flow (`log.read_back`). One lock lies over both.
+back before hits flow (`read_back`). One lock lies over both.
 
 There is one way out of trouble: the process ends at once and is started again. A failed or expired write, a write by
 somebody else, a gap in the hits, a freeze: whatever this process knows may be out of date by then.
@@ -27,10 +27,13 @@ from topics.events import source_of
 from workers import permits, series
 from workers.alerting import faust_app, partitions
 from workers.alerting.counting import AlertCounting
-from workers.alerting.log import MAX_BATCH_BYTES, Restored, Topics, Writer, read_back
 from workers.alerting.part import Gap, Part, Place, Work
+from workers.alerting.partitions import Topics
 from workers.alerting.pulse import Pulse, Stalled
+from workers.alerting.read_back import read_back
+from workers.alerting.restored import Restored
 from workers.alerting.resume import Clock, find_waiting, resumption
+from workers.alerting.writer import MAX_BATCH_BYTES, Writer
 from workers.clock_check import ClockCheck
 from workers.health import Beat
 from workers.messages import Headers, Record
