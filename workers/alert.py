@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 from topics.errors import TransientError
 from workers import health, permits, series, telemetry
 from workers.alerting import faust_app
-from workers.alerting.stage import BAD_CONFIGURATION, RETRY_MAX, RETRY_MIN, Stage, end_process
+from workers.alerting.ending import BAD_CONFIGURATION, end_process
+from workers.alerting.restoring import RETRY_MAX, RETRY_MIN
+from workers.alerting.stage import Stage
 from workers.alerting.writer import MAX_BATCH_BYTES
 from workers.checks import at_start as checks
 from workers.former_life import FormerLife
@@ -74,7 +76,7 @@ async def _watch_rights(settings: Settings, stage: Stage) -> None:
 async def _start(stage: Stage, app: faust.App, producer: AIOKafkaProducer) -> None:
     await producer.start()
     stage.connect()
-    faust_app.seek_back(app, stage.place, hold=lambda: stage.held)
+    faust_app.seek_back(app, stage.assignment.place, hold=lambda: stage.assignment.owned.held)
     await faust_app.start(app)
 
 

@@ -1,11 +1,12 @@
 """What the alert stage does, as metrics."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from workers import series
 from workers.alerting.part import Part, Work
 from workers.alerting.partitions import Topics
+from workers.alerting.restored import Restored
 from workers.counting import exemplar
 from workers.messages import Headers
 from workers.metrics import Metrics
@@ -20,6 +21,23 @@ class AlertCounting:
         self._now = now
         series.expect_topics(metrics, read=[topics.hits], written=[topics.alerts, topics.stories])
         self._folded_at: dict[int, float] = {}
+
+    def restored(self, found: Collection[Restored], *, held: int, seconds: float) -> None:
+        """Partitions have been read back, in so many seconds, and others are held."""
+        metrics = self._metrics
+        metrics.rebalances.inc()
+        metrics.assigned_partitions.set(len(found))
+        metrics.paused_partitions.set(held)
+        metrics.lost_places.inc(sum(one.lost is not None for one in found))
+        metrics.restored_records.inc(sum(one.records for one in found))
+        metrics.restored_seconds.observe(seconds)
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These partitions are not ours any more: they are not to be measured here."""
+        for number in numbers:
+            series.forget(self._metrics, self._topics.hits, number)
+        self._metrics.assigned_partitions.set(0)
+        self._metrics.paused_partitions.set(0)
 
     def settled(self, work: Work) -> None:
         """What the work led to is written."""
