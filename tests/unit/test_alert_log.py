@@ -17,7 +17,6 @@ from topics.stories import CURSOR_KEY, Cursor, Story
 from workers.alerting.changelog import Changelog
 from workers.alerting.marks import MARK, Entry, Mark, mark_of
 from workers.alerting.part import Gap, Part, Place, Work
-from workers.alerting.pulse import Frozen, Pulse
 from workers.alerting.restored import Log, Restored, restore, tail_start
 from workers.alerting.writer import ALERT_BATCH_BYTES, ForeignWrite, Writer
 from workers.messages import Record
@@ -406,18 +405,3 @@ async def test_a_write_that_no_broker_answers_ends_in_time() -> None:
 
     with pytest.raises(TimeoutError):
         await Writer(Silent(), timeout=0.01).append("stories", 0, [Entry(b"k", b"v")], whole=True)
-
-
-# Condition: a process that was frozen does not go on.
-
-
-def test_a_process_that_was_frozen_is_told_so_before_it_acts() -> None:
-    now = 0.0
-    pulse = Pulse(4.5, now=lambda: now)
-    now = 4.0
-    pulse.beat()
-    now = 8.6
-    with pytest.raises(Frozen):
-        pulse.check()
-    with pytest.raises(Frozen):  # not even its own beat, if that comes first
-        pulse.beat()

@@ -49,7 +49,7 @@ class Assignment:
     def begin(self, generation: int, owned: Owned) -> None:
         """This is ours now, and may be folded."""
         self.owned = owned
-        self.progress.begin(owned.parts)
+        self.progress.begin()
         self.generation = generation
 
     def place(self, number: int) -> int | None:

@@ -1,6 +1,5 @@
 """Whether this process still runs, and whether what it waits for still comes."""
 
-import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -34,23 +33,30 @@ class Pulse:
 
 
 class Progress:
-    """Knows when hits of a partition last came. `limit` is in seconds, `now` monotonic."""
+    """Knows since when hits of a partition were seen to wait while none came. `limit` is in seconds, `now` monotonic.
+
+    When the last one came says nothing: one that comes after a quiet hour is on its way, too.
+    """
 
     def __init__(self, limit: float, now: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._now = now
-        self._moved: dict[int, float] = {}
+        self._since: dict[int, float] = {}
 
-    def begin(self, numbers: Iterable[int]) -> None:
-        """These are the partitions from now on."""
-        self._moved = dict.fromkeys(numbers, self._now())
+    def begin(self) -> None:
+        """Partitions came anew."""
+        self._since.clear()
 
     def moved(self, numbers: Iterable[int]) -> None:
         """Hits of these partitions came, and are done."""
-        self._moved.update(dict.fromkeys(numbers, self._now()))
+        for number in numbers:
+            self._since.pop(number, None)
 
     def check(self, number: int, lag: int) -> None:
-        """Raises Stalled where hits wait and have not come for too long."""
-        away = self._now() - self._moved.get(number, math.inf)
-        if lag > 0 and away > self._limit:
+        """So many hits of a partition wait now. Raises Stalled where some have for too long and none came."""
+        if lag <= 0:
+            self._since.pop(number, None)
+            return
+        away = self._now() - self._since.setdefault(number, self._now())
+        if away > self._limit:
             raise Stalled(f"partition {number}: {lag} hits wait, none came for {away:.0f} s")
