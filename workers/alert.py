@@ -12,11 +12,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from topics.errors import TransientError
 from workers import health, permits, series, telemetry
 from workers.alerting import faust_app
 from workers.alerting.ending import BAD_CONFIGURATION, end_process
-from workers.alerting.restoring import RETRY_MAX, RETRY_MIN
 from workers.alerting.stage import Stage
 from workers.alerting.writer import MAX_BATCH_BYTES
 from workers.checks import at_start as checks
@@ -25,9 +23,8 @@ from workers.metrics import Metrics
 from workers.settings import Settings
 from workers.stopping import stopping_by_signal
 from workers.stream import kafka
-from workers.stream.diagnose import Unreachable, explain
 from workers.stream.membership import Membership
-from workers.stream.session import AFTER_REFUSAL
+from workers.stream.session import keep_running
 from workers.supervisor import follow_supervisor, left_by_former
 
 if TYPE_CHECKING:
@@ -41,23 +38,15 @@ log = structlog.get_logger()
 
 async def _connected(settings: Settings, stage: Stage, stopping: asyncio.Event) -> None:
     """Wait until brokers answer, and have and allow all that the fold needs."""
-    wait = RETRY_MIN
-    while not stopping.is_set():
-        least = 0.0
-        try:
-            (await permits.look(settings, "alert")).require()
-            stage.away = None
-            return
-        except TransientError as error:
-            stage.away = str(error)
-            log.warning("waiting for Kafka", reason=stage.away, retry_in=wait)
-        except (KafkaError, TimeoutError, OSError) as error:
-            stage.away = f"the brokers at {settings.brokers} do not answer: {explain(error)}"
-            least = AFTER_REFUSAL if isinstance(error, Unreachable) and error.login else 0.0
-            log.warning("brokers_away", brokers=settings.brokers, error=repr(error), retry_in=wait)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), max(wait, least))
-        wait = min(RETRY_MAX, wait * 2)
+
+    async def look() -> None:
+        (await permits.look(settings, "alert")).require()
+        stage.away = None
+
+    def wait(reason: str) -> None:
+        stage.away = reason
+
+    await keep_running(look, stopping=stopping, waiting=wait)
 
 
 async def _watch_rights(settings: Settings, stage: Stage) -> None:

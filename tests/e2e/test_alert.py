@@ -174,10 +174,10 @@ async def test_hits_in_a_partition_that_stories_do_not_have_wait_and_the_others_
 async def test_with_no_broker_it_waits_alive_and_not_ready_and_ends_when_told(prefix: str, tmp_path: Path) -> None:
     worker = Worker("127.0.0.1:9", prefix, tmp_path / "worker.log")
     try:
-        await asyncio.to_thread(worker.wait_for, "brokers_away")
+        await asyncio.to_thread(worker.wait_for, "waiting for Kafka")
         assert (await asyncio.to_thread(worker.get, "livez"))[0] == 200
         code, why = await asyncio.to_thread(worker.get, "readyz")
-        assert (code, "do not answer" in why) == (503, True)
+        assert (code, "127.0.0.1:9: connection refused" in why) == (503, True)
         assert worker.terminate() == 0
     finally:
         worker.kill()

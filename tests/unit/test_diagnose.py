@@ -171,3 +171,7 @@ def test_to_be_known_and_to_be_allowed_are_two_things() -> None:
     )
     assert "the consumer group (g)" in explain(GroupAuthorizationFailedError("g"))
     assert explain(KafkaError()) == "KafkaError"
+
+
+def test_a_time_limit_that_has_no_words_is_given_some() -> None:
+    assert explain(TimeoutError()) == "the brokers do not answer in time"

@@ -262,6 +262,8 @@ def explain(error: BaseException) -> str:
         if isinstance(error, kind):
             named = f" ({_named(error)})" if _named(error) else ""
             return f"the brokers know us and do not allow us {what}{named}: see wirewatch topics list --acls"
+    if isinstance(error, TimeoutError) and not str(error):  # of `asyncio.timeout`, which has no words
+        return "the brokers do not answer in time"
     return str(error) or type(error).__name__
 
 
