@@ -22,12 +22,15 @@ class AlertCounting:
         series.expect_topics(metrics, read=[topics.hits], written=[topics.alerts, topics.stories])
         self._folded_at: dict[int, float] = {}
 
-    def restored(self, found: Collection[Restored], *, held: int, seconds: float) -> None:
-        """Partitions have been read back, in so many seconds, and others are held."""
+    def held(self, number: int) -> None:
+        """So many partitions are ours and cannot be folded."""
+        self._metrics.paused_partitions.set(number)
+
+    def restored(self, found: Collection[Restored], *, seconds: float) -> None:
+        """Partitions have been read back, in so many seconds."""
         metrics = self._metrics
         metrics.rebalances.inc()
         metrics.assigned_partitions.set(len(found))
-        metrics.paused_partitions.set(held)
         metrics.lost_places.inc(sum(one.lost is not None for one in found))
         metrics.restored_records.inc(sum(one.records for one in found))
         metrics.restored_seconds.observe(seconds)
@@ -37,7 +40,7 @@ class AlertCounting:
         for number in numbers:
             series.forget(self._metrics, self._topics.hits, number)
         self._metrics.assigned_partitions.set(0)
-        self._metrics.paused_partitions.set(0)
+        self.held(0)
 
     def settled(self, work: Work) -> None:
         """What the work led to is written."""

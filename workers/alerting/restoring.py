@@ -71,7 +71,7 @@ class Restorer:
         parts = {number: await self._take_over(number, restored[number]) for number in sorted(restored)}
         self._pulse.check()
         seconds = time.monotonic() - started
-        self._counting.restored(restored.values(), held=len(found.held), seconds=seconds)
+        self._counting.restored(restored.values(), seconds=seconds)
         records = sum(one.records for one in restored.values())
         log.info("state_restored", partitions=list(parts), records=records, seconds=round(seconds, 3))
         return Owned(parts, found.held, found.unequal)
@@ -96,6 +96,7 @@ class Restorer:
             counts = await partitions.counted(consumer._client, self._topics)
             whole = [number for number in numbers if number < partitions.foldable(counts)]
             held = frozenset(numbers) - frozenset(whole)
+            self._counting.held(len(held))
             unequal = partitions.unequal(counts, self._settings.brokers, held)
             if unequal:
                 log.error("unequal_partitions", why=unequal)
