@@ -4,6 +4,7 @@ What a command needs is imported when it runs: see `workers.commands.options`.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -100,6 +101,8 @@ def serve(chosen: "Settings", worker: Worker, *, drain: float, supervise: bool) 
     from workers.supervisor import follow_supervisor
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
+    # Rules by the ten thousand are no garbage: looking through them as often as by default makes new ones slow.
+    gc.set_threshold(50_000, 20, 50)
     restarts = follow_supervisor()
 
     async def main() -> None:
