@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from topics.records import Mention
 from workers.article.context import is_a_thing
 from workers.article.gazetteer import Gazetteer
@@ -86,28 +88,13 @@ def relabelled(mention: Mention, label: str) -> Mention:
     """The mention as another kind of thing: what it was named as such no longer holds."""
     if mention.label == label:
         return mention
-    return Mention(
-        field=mention.field,
-        start=mention.start,
-        end=mention.end,
-        text=mention.text,
-        label=label,
-        name=" ".join(mention.text.split()),
-    )
+    return replace(mention, label=label, name=" ".join(mention.text.split()), entity_id=None)
 
 
 def named(mention: Mention, name: str, entity_id: str | None) -> Mention:
     if (mention.name, mention.entity_id) == (name, entity_id):
         return mention
-    return Mention(
-        field=mention.field,
-        start=mention.start,
-        end=mention.end,
-        text=mention.text,
-        label=mention.label,
-        name=name,
-        entity_id=entity_id,
-    )
+    return replace(mention, name=name, entity_id=entity_id)
 
 
 def by_field(mentions: Iterable[Mention]) -> dict[str, list[Mention]]:

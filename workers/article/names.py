@@ -3,6 +3,8 @@
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from topics.records import Mention
 from workers.article.agreed import agreed
 from workers.article.carried import carried
@@ -73,15 +75,7 @@ def _trimmed(mention: Mention) -> Mention:
     if text == mention.text:
         return mention
     name = bare(mention.name) if mention.name == " ".join(mention.text.split()) else mention.name
-    return Mention(
-        field=mention.field,
-        start=start,
-        end=start + len(text),
-        text=text,
-        label=mention.label,
-        name=name,
-        entity_id=mention.entity_id,
-    )
+    return replace(mention, start=start, end=start + len(text), text=text, name=name)
 
 
 def canonicalise(
