@@ -2,7 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -22,9 +25,32 @@ FAST = ENV | {
 ARTICLES = 2000
 
 
-def _start(workers: Workers, job: Job) -> tuple[list[WorkerProcess], list[WorkerProcess]]:
-    enrich = workers.start("enrich", *job.enrich_flags, "--model", "none", "--processes", "1", number=2)
-    return enrich, workers.start("alert", number=2)
+class Running(NamedTuple):
+    """The main job, what it must come to, and the workers that do it."""
+
+    job: Job
+    expected: bytes
+    enrich: list[WorkerProcess]
+    alert: list[WorkerProcess]
+
+
+MainJob = Callable[[Cluster], AbstractContextManager[Running]]
+
+
+@pytest.fixture
+def main_job(prefix: str, shared_data: Path, tmp_path: Path) -> MainJob:
+    """Starts the main job on a cluster, with two workers of each kind and no articles yet."""
+
+    @contextmanager
+    def running(cluster: Cluster) -> Iterator[Running]:
+        job = Job(cluster.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
+        expected = job.offline("--model", "none")
+        job.create_topics()
+        with Workers(cluster.bootstrap, prefix, tmp_path, FAST) as workers:
+            enrich = workers.start("enrich", *job.enrich_flags, "--model", "none", "--processes", "1", number=2)
+            yield Running(job, expected, enrich, workers.start("alert", number=2))
+
+    return running
 
 
 async def _published(job: Job, *, seconds: float) -> None:
@@ -41,14 +67,8 @@ async def _checked(job: Job, expected: bytes) -> None:
 
 
 @pytest.mark.timeout(400)
-async def test_kills_of_every_worker_change_nothing(
-    kafka: Cluster, prefix: str, shared_data: Path, tmp_path: Path
-) -> None:
-    job = Job(kafka.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
-    expected = job.offline("--model", "none")
-    job.create_topics()
-    with Workers(kafka.bootstrap, prefix, tmp_path, FAST) as workers:
-        enrich, alert = _start(workers, job)
+async def test_kills_of_every_worker_change_nothing(kafka: Cluster, main_job: MainJob) -> None:
+    with main_job(kafka) as (job, expected, enrich, alert):
         publishing = asyncio.create_task(_published(job, seconds=25))
         turn = 0
         while not publishing.done():
@@ -63,14 +83,8 @@ async def test_kills_of_every_worker_change_nothing(
 
 
 @pytest.mark.timeout(400)
-async def test_workers_frozen_past_their_session_change_nothing(
-    kafka: Cluster, prefix: str, shared_data: Path, tmp_path: Path
-) -> None:
-    job = Job(kafka.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
-    expected = job.offline("--model", "none")
-    job.create_topics()
-    with Workers(kafka.bootstrap, prefix, tmp_path, FAST) as workers:
-        enrich, alert = _start(workers, job)
+async def test_workers_frozen_past_their_session_change_nothing(kafka: Cluster, main_job: MainJob) -> None:
+    with main_job(kafka) as (job, expected, enrich, alert):
         publishing = asyncio.create_task(_published(job, seconds=30))
         await asyncio.sleep(6)
         for worker in (enrich[0], alert[0]):
@@ -84,15 +98,10 @@ async def test_workers_frozen_past_their_session_change_nothing(
 
 @pytest.mark.timeout(500)
 async def test_a_frozen_broker_with_a_worker_killed_meanwhile_changes_nothing(
-    kafka_cluster: KafkaFactory, prefix: str, shared_data: Path, tmp_path: Path
+    kafka_cluster: KafkaFactory, main_job: MainJob
 ) -> None:
     cluster = kafka_cluster(3)
-    job = Job(cluster.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
-    expected = job.offline("--model", "none")
-    job.create_topics()
-
-    with Workers(cluster.bootstrap, prefix, tmp_path, FAST) as workers:
-        enrich, alert = _start(workers, job)
+    with main_job(cluster) as (job, expected, enrich, alert):
         publishing = asyncio.create_task(_published(job, seconds=40))
         await asyncio.sleep(6)
         await asyncio.to_thread(cluster.brokers[1].freeze)
@@ -108,14 +117,8 @@ async def test_a_frozen_broker_with_a_worker_killed_meanwhile_changes_nothing(
 
 
 @pytest.mark.timeout(400)
-async def test_workers_stopped_in_turn_repeat_nothing(
-    kafka: Cluster, prefix: str, shared_data: Path, tmp_path: Path
-) -> None:
-    job = Job(kafka.bootstrap, prefix, tmp_path, shared_data, articles=ARTICLES)
-    expected = job.offline("--model", "none")
-    job.create_topics()
-    with Workers(kafka.bootstrap, prefix, tmp_path, FAST) as workers:
-        enrich, alert = _start(workers, job)
+async def test_workers_stopped_in_turn_repeat_nothing(kafka: Cluster, main_job: MainJob) -> None:
+    with main_job(kafka) as (job, expected, enrich, alert):
         publishing = asyncio.create_task(_published(job, seconds=20))
         turn = 0
         while not publishing.done() or turn < 4:  # a busy machine starts workers slowly

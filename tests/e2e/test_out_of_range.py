@@ -53,10 +53,15 @@ def places(reader: Reader) -> list[tuple[int | None, int, int]]:
     return [(place.lost, place.start, place.skipped) for place in reader.misplacings]
 
 
+@pytest.fixture
+async def tp(kafka: Cluster, prefix: str) -> TopicPartition:
+    """A topic's only partition, with nothing in it."""
+    return TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
+
+
 async def test_what_retention_took_while_nobody_read_is_counted_and_the_rest_is_read(
-    kafka: Cluster, prefix: str
+    kafka: Cluster, prefix: str, tp: TopicPartition
 ) -> None:
-    tp = TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
     await send(kafka.bootstrap, tp.topic, [b"0", b"1"])
     async with reading(kafka.bootstrap, prefix) as reader:
         await reader.until(read(b"0", b"1"))
@@ -68,8 +73,7 @@ async def test_what_retention_took_while_nobody_read_is_counted_and_the_rest_is_
     assert await committed(kafka.bootstrap, reader) == {tp: 10}
 
 
-async def test_retention_overtakes_a_reader_that_is_slow(kafka: Cluster, prefix: str) -> None:
-    tp = TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
+async def test_retention_overtakes_a_reader_that_is_slow(kafka: Cluster, prefix: str, tp: TopicPartition) -> None:
     await send(kafka.bootstrap, tp.topic, [b"%d" % n + b" " * 200_000 for n in range(100)])
     go = asyncio.Event()
 
@@ -90,8 +94,9 @@ async def test_retention_overtakes_a_reader_that_is_slow(kafka: Cluster, prefix:
     assert await committed(kafka.bootstrap, reader) == {tp: 100}
 
 
-async def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(kafka: Cluster, prefix: str) -> None:
-    tp = TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
+async def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(
+    kafka: Cluster, prefix: str, tp: TopicPartition
+) -> None:
     await send(kafka.bootstrap, tp.topic, [b"old"] * 5)
     async with reading(kafka.bootstrap, prefix) as reader:
         await reader.until(read(*[b"old"] * 5))
@@ -103,8 +108,9 @@ async def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(kaf
     assert await committed(kafka.bootstrap, reader) == {tp: 2}
 
 
-async def test_a_topic_made_anew_while_nobody_read_is_read_from_its_beginning(kafka: Cluster, prefix: str) -> None:
-    tp = TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
+async def test_a_topic_made_anew_while_nobody_read_is_read_from_its_beginning(
+    kafka: Cluster, prefix: str, tp: TopicPartition
+) -> None:
     await send(kafka.bootstrap, tp.topic, [b"old"] * 5)
     async with reading(kafka.bootstrap, prefix) as reader:
         await reader.until(read(*[b"old"] * 5))
@@ -114,9 +120,8 @@ async def test_a_topic_made_anew_while_nobody_read_is_read_from_its_beginning(ka
         await reader.until(read(b"new 0", b"new 1"))
 
 
-async def test_a_place_past_the_end_is_given_up_for_good(kafka: Cluster, prefix: str) -> None:
+async def test_a_place_past_the_end_is_given_up_for_good(kafka: Cluster, prefix: str, tp: TopicPartition) -> None:
     """As after a failover to a cluster that has less. The next owner does not fall for it when the log has grown."""
-    tp = TopicPartition(await kafka.create_topic(f"{prefix}.raw"), 0)
     await send(kafka.bootstrap, tp.topic, [b"0"])
     async with reading(kafka.bootstrap, prefix) as reader:
         await reader.until(read(b"0"))

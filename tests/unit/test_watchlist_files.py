@@ -22,6 +22,13 @@ def text(term: str, id: str = "w") -> str:
     return f"id: {id}\nrules:\n  - id: r\n    terms: [{term}]\n"
 
 
+def watched(folder: Path, term: str) -> Path:
+    """A file of a watchlist that looks for this."""
+    file = folder / "w.yaml"
+    file.write_text(text(term))
+    return file
+
+
 class Seen:
     """What the callbacks were told."""
 
@@ -54,8 +61,7 @@ async def following(*paths: Path) -> AsyncIterator[tuple[WatchlistFiles, Seen]]:
 
 
 async def test_a_save_in_place_is_taken_soon(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(file) as (followed, seen):
         saved = time.monotonic()
         file.write_text(text("Malaysia"))
@@ -65,8 +71,7 @@ async def test_a_save_in_place_is_taken_soon(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_replaced_is_followed_further(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("one1"))
+    file = watched(tmp_path, "one1")
     async with following(file) as (_, seen):
         for term in ("two2", "three3"):
             other = tmp_path / "w.yaml.tmp"
@@ -101,8 +106,7 @@ async def test_files_come_to_a_directory_and_go(tmp_path: Path) -> None:
 
 
 async def test_a_broken_update_keeps_the_last_good_one_and_says_what_is_wrong_once(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     with capture_logs() as logs:
         async with following(file) as (followed, seen):
             file.write_text("id: w\nrules:\n  - id: r\n    trems: [x]\n")
@@ -116,8 +120,7 @@ async def test_a_broken_update_keeps_the_last_good_one_and_says_what_is_wrong_on
 
 
 async def test_a_broken_update_is_refused_until_it_is_mended_also_to_what_it_was(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(file) as (followed, seen):
         assert not followed.refused
         file.write_text("id: w\nrules: [")
@@ -130,8 +133,7 @@ async def test_a_broken_update_is_refused_until_it_is_mended_also_to_what_it_was
 
 
 async def test_watchlists_that_are_all_gone_are_a_broken_update(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(tmp_path) as (followed, seen):
         file.unlink()
         assert "expected at least one watchlist" in await seen.error()
@@ -146,8 +148,7 @@ async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path, monkeypa
         loop.call_soon_threadsafe(read.set)
         return watchlists
 
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(file) as (_, seen):
         monkeypatch.setattr(watchlist_files, "load_placed", noticed)
         file.write_text("# a comment\n" + text("Taiwan"))
@@ -157,8 +158,7 @@ async def test_a_save_that_changes_no_rule_is_no_change(tmp_path: Path, monkeypa
 
 
 async def test_what_was_saved_before_the_watch_began_is_taken(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     seen, stop = Seen(), asyncio.Event()
     followed = WatchlistFiles([file], on_change=seen.changes.put_nowait)
     followed.load()
@@ -170,8 +170,7 @@ async def test_what_was_saved_before_the_watch_began_is_taken(tmp_path: Path) ->
 
 
 async def test_a_link_that_turns_in_a_circle_is_a_broken_update(tmp_path: Path) -> None:
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(file) as (_, seen):
         (tmp_path / "circle").symlink_to("circle")
         (tmp_path / "circle").replace(file)
@@ -186,8 +185,7 @@ async def test_without_notifications_files_are_polled(tmp_path: Path, monkeypatc
         raise OSError("inotify watch limit reached")
 
     monkeypatch.setattr(watchlist_files, "awatch", none)
-    file = tmp_path / "w.yaml"
-    file.write_text(text("Taiwan"))
+    file = watched(tmp_path, "Taiwan")
     async with following(file) as (_, seen):
         file.write_text(text("Malaysia"))
         assert await seen.terms() == ["Malaysia"]
