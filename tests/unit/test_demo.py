@@ -18,7 +18,7 @@ from topics.codec import decode_raw, encode
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers.commands.publishing import key_of
 from workers.demo.numbers import Numbers
-from workers.demo.run import free_port
+from workers.demo.run import PORTS, bound, metrics_urls
 from workers.demo.seen import SHOWN, Seen
 from workers.demo.show import Counters, Screen
 from workers.demo.stream import items, paced
@@ -286,5 +286,13 @@ def test_a_port_that_is_taken_is_left_alone() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        assert free_port(port) not in (0, port)
-    assert free_port(port) == port
+        with bound(port) as other:
+            assert other.getsockname()[1] not in (0, port)
+    with bound(port) as free:
+        assert free.getsockname()[1] == port
+
+
+def test_demos_that_begin_at_once_have_ports_of_their_own() -> None:
+    with metrics_urls() as one, metrics_urls() as other:
+        assert one.keys() == other.keys() == PORTS.keys()
+        assert len({*one.values(), *other.values()}) == 2 * len(PORTS)

@@ -7,8 +7,8 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -30,6 +30,8 @@ from workers.stream.embedded import SESSION_TIMEOUT, EmbeddedBroker
 
 PORTS = {"enrich": 9464, "alert": 9465, "deliver": 9466}
 """Where the workers' metrics are, unless something else is there already."""
+FIRST = 9463
+"""Which of several demos has these ports is known before its workers listen: the one that holds this port."""
 CLEAN_UP_TIMEOUT = 15.0
 INTERRUPTED = 130
 _OLDEST = 10**12  # seconds: a user's own articles alert however old they are
@@ -72,10 +74,10 @@ async def demo(settings: Settings, choice: Choice) -> int:
 
 
 async def _run(settings: Settings, choice: Choice, stop: Stop) -> int:
-    urls = _urls()
-    screen = Screen(Console(), urls=urls)
     code = 0
     async with AsyncExitStack() as stack:
+        urls = stack.enter_context(metrics_urls())
+        screen = Screen(Console(), urls=urls)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wirewatch-demo-")))
         settings = await stack.enter_async_context(_brokers(settings, choice))
         stack.enter_context(screen)
@@ -157,19 +159,32 @@ def _environment(settings: Settings, choice: Choice) -> dict[str, str]:
     return {f"WIREWATCH_{name}": value for name, value in found.items()}
 
 
-def _urls() -> Mapping[str, str]:
-    return {worker: f"http://127.0.0.1:{free_port(port)}/metrics" for worker, port in PORTS.items()}
+@contextmanager
+def metrics_urls() -> Iterator[Mapping[str, str]]:
+    """Where each worker's metrics are. Of demos that run at once the first has the ports by name."""
+    with socket.socket() as first:
+        try:
+            first.bind(("127.0.0.1", FIRST))  # nobody listens there: it is held until this demo ends
+            ports = PORTS
+        except OSError:
+            ports = dict.fromkeys(PORTS, 0)
+        with ExitStack() as taken:
+            at = {worker: taken.enter_context(bound(port)).getsockname()[1] for worker, port in ports.items()}
+        yield {worker: f"http://127.0.0.1:{port}/metrics" for worker, port in at.items()}
 
 
 def _port(url: str) -> int:
     return int(url.rpartition(":")[2].partition("/")[0])
 
 
-def free_port(port: int) -> int:
-    """The port if nobody listens there, else one that the system chooses."""
+def bound(port: int) -> socket.socket:
+    """At the port if nobody else is, else at one that the system chooses."""
     for candidate in (port, 0):
-        with suppress(OSError), socket.socket() as taken:
+        taken = socket.socket()
+        try:
             taken.bind(("127.0.0.1", candidate))
-            found: int = taken.getsockname()[1]
-            return found
+        except OSError:
+            taken.close()
+        else:
+            return taken
     raise ConfigError("no port is free on 127.0.0.1")
