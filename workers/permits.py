@@ -132,8 +132,8 @@ def _fault(found: Allowed, wanted: set[str]) -> _Fault | None:
         return _Fault()
     if found.hidden:
         return _Fault(tuple(sorted(wanted)), hidden=True)
-    refused = wanted - found.operations if found.operations is not None else set()
-    return _Fault(tuple(sorted(refused))) if refused else None
+    refused = found.refused(wanted)
+    return _Fault(tuple(refused)) if refused else None
 
 
 def _said(who: str, faults: Mapping[tuple[str, str], _Fault]) -> str:

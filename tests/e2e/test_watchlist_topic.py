@@ -24,6 +24,7 @@ from topics.codec import decode_hit
 from topics.records import Closed, Hit
 from topics.watchlists import hash_of
 from workers import watchlist_topic
+from workers.checks import local
 from workers.checks import pushed as checks
 from workers.commands import pushing
 from workers.in_force import InForce
@@ -163,7 +164,7 @@ async def test_what_is_half_there_or_wrong_leaves_the_last_good_one_in_force(kaf
     async with following(settings) as late:  # who never had a good one has none
         assert late.current == {"other": other.version}
         assert "manifest: expected one that can be read" in await late.error()
-        findings = [(finding.level, finding.subject) async for finding in checks.check(settings)]
+        findings = [(finding.level, finding.subject) async for finding in checks.check(settings, local.files(settings))]
         assert findings == [("wrong", "w"), ("fine", topic)]
         assert await push(settings, good) == [True]
         await late.next()
@@ -338,7 +339,7 @@ async def test_an_id_in_a_file_and_on_the_topic_is_an_error_that_names_both(
         assert [one.version for one in both.in_force.current] == [in_file.version]
         assert both.in_force.refused == 1
 
-        (wrong, _) = [finding async for finding in checks.check(settings)]
+        (wrong, _) = [finding async for finding in checks.check(settings, local.files(settings))]
         assert (wrong.level, wrong.subject) == ("wrong", "w")
         assert f"in {files / 'w.yaml'} and at {prefix}.watchlists/0/1" in wrong.message
         with pytest.raises(WatchlistError, match="on the topic has, too"):  # at a start there is no last good one

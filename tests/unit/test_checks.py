@@ -205,9 +205,13 @@ def test_spans_that_are_asked_for_and_cannot_be_made_are_a_warning() -> None:
 def test_terms_that_ask_for_a_label_are_a_warning_where_no_model_is(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_text("id: w\nrules: [{id: r, terms: [{term: Apple, label: ORG}]}]\n")
-    said = [*local.watchlists(Settings(model="none", watchlists=(file,)))]
+
+    def said_of(settings: Settings) -> list[Finding]:
+        return [*local.watchlists(settings, local.files(settings))]
+
+    said = said_of(Settings(model="none", watchlists=(file,)))
     assert not_fine(said) == [("warning", "watchlists", None)]
     assert "only names of the gazetteer meet them" in said[-1].message
-    assert not_fine([*local.watchlists(Settings(watchlists=(file,)))]) == []
+    assert not_fine(said_of(Settings(watchlists=(file,)))) == []
     file.write_text("id: w\nrules: [{id: r, terms: [Apple]}]\n")
-    assert not_fine([*local.watchlists(Settings(model="none", watchlists=(file,)))]) == []
+    assert not_fine(said_of(Settings(model="none", watchlists=(file,)))) == []

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from alerts import sinks
 from alerts.document import Problem
@@ -12,7 +13,7 @@ from alerts.gazetteer import GazetteerError
 from alerts.sinks import Sink
 from alerts.sources import SourcesError
 from alerts.sources import load as load_sources
-from alerts.watchlist import WatchlistError, asks_for_mentions, load_all
+from alerts.watchlist import Watchlist, WatchlistError, asks_for_mentions, load_placed
 from topics.errors import ConfigError
 from topics.records import Alert, AlertArticle, Counts, Evidence, RuleMet, Snippet
 from workers import telemetry
@@ -25,6 +26,8 @@ from workers.stream.sizing import pool_size
 
 CONNECT_TIMEOUT = 5.0
 """For a webhook's host, in seconds."""
+Files = Mapping[Path, Watchlist] | WatchlistError
+"""Watchlists by their files, or what is wrong with them."""
 _AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 
 SPECIMEN = Alert(
@@ -79,14 +82,21 @@ def spans(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         yield fine("spans", "exported as the OTEL_… variables say")
 
 
-def watchlists(settings: Settings) -> Iterator[Finding]:
-    """The files of watchlists."""
+def files(settings: Settings) -> Files:
+    """The watchlists in files: many rules take seconds to read."""
     try:
-        loaded = load_all(settings.watchlists)
+        return load_placed(settings.watchlists)
     except WatchlistError as error:
-        for problem in error.problems:
+        return error
+
+
+def watchlists(settings: Settings, files: Files) -> Iterator[Finding]:
+    """The files of watchlists."""
+    if isinstance(files, WatchlistError):
+        for problem in files.problems:
             yield _problem("watchlists", problem)
         return
+    loaded = tuple(files.values())
     rules = sum(len(watchlist.rules) for watchlist in loaded)
     desks = sorted({watchlist.desk for watchlist in loaded})
     if loaded:

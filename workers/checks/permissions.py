@@ -24,7 +24,7 @@ def check(settings: Settings, cluster: Cluster, workers: Sequence[str]) -> Itera
                 subject=right.name,
                 remedy=REMEDY,
             )
-        unknown = [right.name for right in needed if _said(right, cluster) is None]
+        unknown = [r.name for r in needed if (found := _found(r, cluster)) is not None and found.operations is None]
         if unknown:
             yield warning("rights", f"the brokers do not say what {worker} may do with {', '.join(unknown)}")
         elif not missing:
@@ -32,13 +32,11 @@ def check(settings: Settings, cluster: Cluster, workers: Sequence[str]) -> Itera
 
 
 def _missing(right: Right, cluster: Cluster) -> list[str]:
-    said = _said(right, cluster)
-    return [] if said is None else sorted(set(right.operations) - said)
+    found = _found(right, cluster)
+    return found.refused(right.operations) if found is not None else []
 
 
-def _said(right: Right, cluster: Cluster) -> frozenset[str] | None:
-    """What the brokers said that we may; None where they did not, or could not: what is not there has no rights yet."""
-    found: Allowed | None = (cluster.topics if right.kind == rights.TOPIC else cluster.groups).get(right.name)
-    if found is None or found.missing:
-        return frozenset(right.operations)
-    return found.operations
+def _found(right: Right, cluster: Cluster) -> Allowed | None:
+    """What the brokers said of it; None for what is not there, which has no rights yet."""
+    found = (cluster.topics if right.kind == rights.TOPIC else cluster.groups).get(right.name)
+    return None if found is None or found.missing else found

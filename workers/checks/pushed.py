@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from aiokafka.errors import KafkaError
 
 from alerts.pushed import State
-from alerts.watchlist import WatchlistError, load_placed
+from alerts.watchlist import WatchlistError
 from topics.errors import ConfigError
 from workers.checks.finding import Finding, fine, warning, wrong
+from workers.checks.local import Files
 from workers.commands.pushing import states
 from workers.commands.running import CommandFailed
 from workers.settings import Settings
@@ -15,7 +16,7 @@ from workers.settings import Settings
 _NAME = "watchlists"
 
 
-async def check(settings: Settings) -> AsyncIterator[Finding]:
+async def check(settings: Settings, files: Files) -> AsyncIterator[Finding]:
     """What enrich will find there. Raises nothing; topics and rights have checks of their own."""
     topic = settings.topic("watchlists")
     if not settings.enrich.watchlists_topic:
@@ -28,7 +29,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     for state in found:
         if state.watchlist is None:
             yield _not_whole(state)
-    for finding in _in_both(settings, found):
+    for finding in _in_both(settings, found, files):
         yield finding
     whole = [state.watchlist for state in found if state.watchlist is not None]
     if whole:
@@ -45,22 +46,19 @@ def _not_whole(state: State) -> Finding:
     return wrong(_NAME, f"{state.fault}, and no worker that starts takes it: {said}", subject=state.id, remedy=remedy)
 
 
-def _in_both(settings: Settings, found: list[State]) -> list[Finding]:
+def _in_both(settings: Settings, found: list[State], files: Files) -> list[Finding]:
     """Ids that a file has, too: no worker starts with those."""
-    if not settings.watchlists_named:
+    if not settings.watchlists_named or isinstance(files, WatchlistError):  # what is wrong with them is said elsewhere
         return []
-    try:
-        files = {watchlist.id: path for path, watchlist in load_placed(settings.watchlists).items()}
-    except WatchlistError:
-        return []  # that is said elsewhere
+    paths = {watchlist.id: path for path, watchlist in files.items()}
     topic = settings.topic("watchlists")
     return [
         wrong(
             _NAME,
-            f"in {files[state.id]} and at {topic}/0/{state.offset}: no worker starts with both",
+            f"in {paths[state.id]} and at {topic}/0/{state.offset}: no worker starts with both",
             subject=state.id,
             remedy=f"take it out of the file, or: wirewatch watchlists remove {state.id}",
         )
         for state in found
-        if state.id in files
+        if state.id in paths
     ]

@@ -17,6 +17,7 @@ REDRIVE = "redrive"
 
 async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> AsyncIterator[Finding]:
     """Everything that these workers need, a Finding each. Raises nothing."""
+    files = local.files(settings) if "enrich" in workers else {}
     try:
         cluster = await look(
             settings,
@@ -30,11 +31,11 @@ async def check(settings: Settings, *, workers: Sequence[str] = WORKERS) -> Asyn
         for finding in _cluster(settings, cluster, workers):
             yield finding
         if "enrich" in workers:
-            async for finding in pushed.check(settings):
+            async for finding in pushed.check(settings, files):
                 yield finding
             async for finding in records.check(settings, cluster):
                 yield finding
-    for finding in _local(settings, workers):
+    for finding in _local(settings, workers, files):
         yield finding
     async for finding in _others(settings, workers):
         yield finding
@@ -55,13 +56,13 @@ def groups(settings: Settings, workers: Iterable[str]) -> list[str]:
     return [group for worker in workers for group in rights.groups(settings, worker)]
 
 
-def _local(settings: Settings, workers: Sequence[str]) -> Iterable[Finding]:
+def _local(settings: Settings, workers: Sequence[str], files: local.Files) -> Iterable[Finding]:
     # By these names Kafka's own tools know who reads what.
     yield from (fine("group", group, subject=worker) for worker in workers for group in groups(settings, [worker]))
     yield from local.spans()
     if "enrich" in workers:
         yield from local.model(settings)
-        yield from local.watchlists(settings)
+        yield from local.watchlists(settings, files)
         yield from local.sources(settings)
         yield from local.gazetteer(settings)
         yield from local.pool(settings)

@@ -46,6 +46,10 @@ class Allowed(NamedTuple):
         """Whether we may not even see it."""
         return self.error is not None and "Authorization" in self.error
 
+    def refused(self, operations: Iterable[str]) -> list[str]:
+        """Which of these we may not do, sorted; none where the broker did not say."""
+        return [] if self.operations is None else sorted(set(operations) - self.operations)
+
 
 class Member(NamedTuple):
     """A member of a consumer group; `instance` is its `group_instance_id`, None where it has none."""
