@@ -4,7 +4,6 @@ The event loop only moves bytes, and heartbeats live on it. Nothing here knows w
 """
 
 import asyncio
-import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -13,20 +12,21 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
+from aiokafka.errors import KafkaError
 
 from workers.messages import Record, Result
-from workers.stream import ahead, lenient
-from workers.stream.batches import BATCH_BYTES, batches, record_of
+from workers.stream import lenient
+from workers.stream.batches import batches, record_of
+from workers.stream.commits import Commits
 from workers.stream.lane import Lane
+from workers.stream.lanes import Lanes
 from workers.stream.ledger import Ledger
 from workers.stream.place import LOST, Place, find
 from workers.stream.unordered import Unordered
 
-REVOKE_TIMEOUT = 4.0
-"""How long a rebalance waits for what is being published: no heartbeat is sent meanwhile, and sessions are short."""
-REFUSED_AFTER = 30.0
-"""Commits may fail for so long, in seconds, in a rebalance or while a coordinator moves."""
+ABANDON_TIMEOUT = 2.0
+"""How long a rebalance waits for what is being published, in seconds, before it commits: no heartbeat is sent
+meanwhile, and sessions are short."""
 FETCH_WAIT = 0.2
 
 log = structlog.get_logger()
@@ -87,20 +87,24 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     ) -> None:
         self._consumer = consumer
         self._lane = lane
-        self._keep_ahead = keep_ahead
-        self._notes: dict[TopicPartition, str] = {}
         self._submit = submit
         self._publish = publish
         self._limits = limits
         self._observer = observer
         self._now = now
-        self._lanes: dict[TopicPartition, Lane | Unordered] = {}
+        self._lanes = Lanes(consumer, batch=limits.batch, records=limits.records, bytes=limits.bytes)
         self._rebalancing = False
         self._assignments = 0
         self._books: dict[TopicPartition, Books] = {}
-        self._last_commit = now()
-        self._refused: tuple[float, str] | None = None
         self.ledger: Ledger[TopicPartition] = Ledger()
+        self._commits = Commits(
+            consumer,
+            self.ledger,
+            interval=limits.commit_interval,
+            told=observer.committed,
+            keep_ahead=keep_ahead,
+            now=now,
+        )
         self.joined = False
         self.progress_at = now()
         """When an offset was settled last, or there was nothing to do."""
@@ -115,27 +119,27 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 await self._turn()
             await self._drain()
         finally:
-            await self._abandon(list(self._lanes))
+            await self._abandon(self._lanes.partitions)
 
     async def _turn(self) -> None:
-        self._raise_failure()
-        self._regulate()
-        if self._room() <= 0:
+        self._lanes.raise_failure()
+        self._lanes.regulate()
+        if self._lanes.room() <= 0:
             await asyncio.sleep(FETCH_WAIT / 20)
         else:
             fetched = await self._fetch()
             if fetched is not None:
                 self._take(fetched)
                 await self._balance(fetched.keys())
-        if self._now() - self._last_commit >= self._limits.commit_interval:
-            await self.commit()
+        if self._commits.due:
+            await self._commits.settled()
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]] | None:
         """The next records; None where those that came were dropped, and positions say nothing for now."""
-        room = self._room()
+        most = min(self._lanes.room(), 4 * self._limits.batch)
         try:
             fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-                timeout_ms=int(FETCH_WAIT * 1000), max_records=min(room, 4 * self._limits.batch)
+                timeout_ms=int(FETCH_WAIT * 1000), max_records=most
             )
         except UnicodeDecodeError as error:
             log.warning("a header's name is no UTF-8: parsing leniently from now on", error=str(error))
@@ -165,7 +169,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         if place.lost is not None:
             self._observer.misplaced(place)
             if not self.ledger.holds(tp):  # else what is in flight is settled first
-                await self._commit({tp: (place.start, "")})
+                await self._commits.place(tp, place.start)
 
     async def _fetch_again(self) -> None:
         """Go back to what was taken last: the failed fetch has lost what it had of other partitions."""
@@ -187,7 +191,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 self.ledger.track(tp, record.offset)
             self._observer.consumed(records)
             for batch in batches(records, self._limits.batch):
-                self._lanes[tp].add(batch)
+                self._lanes.add(tp, batch)
 
     async def _balance(self, fetched: Collection[TopicPartition]) -> None:
         """Hold the consumer's own positions against the ledger.
@@ -212,9 +216,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     @property
     def trouble(self) -> str | None:
         """Why nothing is remembered of what is done: commits fail, and not only for a rebalance."""
-        since, error = self._refused or (math.inf, "")
-        seconds = self._now() - since
-        return f"commits fail for {seconds:.0f} s: {error}" if seconds > REFUSED_AFTER else None
+        return self._commits.trouble
 
     def idle(self) -> None:
         """There is nothing to do: that is no standstill."""
@@ -237,27 +239,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 self.ledger.settle(tp, record.offset)
             self.progress_at = self._now()
 
-        self._lanes[tp] = self._lane(submit=self._submit, publish=publish, settled=settled)
-
-    def _regulate(self) -> None:
-        """Pause partitions that hold more than their share, so that a slow one leaves room for the others."""
-        assigned = self._consumer.assignment()
-        paused = self._consumer.paused()
-        share = max(2 * self._limits.batch, self._limits.records // max(1, len(assigned)))
-        room = self._limits.bytes // max(1, len(assigned))
-        for tp in assigned:
-            lane = self._lanes.get(tp)
-            full = lane is not None and (lane.held or lane.records >= share or lane.bytes >= max(room, BATCH_BYTES))
-            if full and tp not in paused:
-                self._consumer.pause(tp)
-            elif not full and tp in paused:
-                self._consumer.resume(tp)
-
-    def _room(self) -> int:
-        """How many records may be fetched. What is held is bounded by its partition's share, and is no work."""
-        lanes = [lane for lane in self._lanes.values() if not lane.held]
-        full = sum(lane.bytes for lane in lanes) >= self._limits.bytes
-        return 0 if full else self._limits.records - sum(lane.records for lane in lanes)
+        self._lanes.open(tp, self._lane(submit=self._submit, publish=publish, settled=settled))
 
     @property
     def assigned(self) -> int:
@@ -272,53 +254,12 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     @property
     def records(self) -> int:
         """Records in flight."""
-        return sum(lane.records for lane in self._lanes.values())
+        return self._lanes.records
 
     @property
     def bytes(self) -> int:
         """Bytes in flight."""
-        return sum(lane.bytes for lane in self._lanes.values())
-
-    def _raise_failure(self) -> None:
-        for lane in self._lanes.values():
-            if lane.failed is not None:
-                raise lane.failed
-
-    async def commit(self) -> None:
-        """Commit the contiguous settled prefixes. A failure is normal in a rebalance: the offsets stay due."""
-        self._last_commit = self._now()
-        ends = self._due()
-        if not ends or not await self._commit(ends):
-            return
-        for tp, (end, note) in ends.items():
-            self.ledger.committed(tp, end)
-            self._notes[tp] = note
-
-    async def _commit(self, ends: Mapping[TopicPartition, tuple[int, str]]) -> bool:
-        try:
-            await asyncio.wait_for(self._consumer.commit(ends), REVOKE_TIMEOUT)
-        except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
-            self._keep_ahead = self._keep_ahead and not isinstance(error, OffsetMetadataTooLargeError)
-            self._observer.committed(False)
-            log.warning("commit failed", error=repr(error))
-            self._refused = (self._refused or (self._now(), ""))[0], repr(error)
-            return False
-        self._observer.committed(True)
-        self._refused = None
-        return True
-
-    def _due(self) -> dict[TopicPartition, tuple[int, str]]:
-        """Offsets, with their notes, that have moved since the last commit; or whose notes have."""
-        assigned = self._consumer.assignment()
-        ends = {tp: (end, "") for tp, end in self.ledger.committable().items() if tp in assigned}
-        if not self._keep_ahead:
-            return ends
-        for tp in filter(self.ledger.holds, assigned):
-            end = ends[tp][0] if tp in ends else self.ledger.base(tp)
-            note = ahead.encode(end, self.ledger.ahead(tp))
-            if tp in ends or note != self._notes.get(tp, ""):
-                ends[tp] = (end, note)
-        return ends
+        return self._lanes.bytes
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Finish what is being published, commit, and forget the rest."""
@@ -334,12 +275,11 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         log.info("assigned", partitions=[f"{tp.topic}/{tp.partition}" for tp in sorted(assigned)])
 
     async def _abandon(self, partitions: Sequence[TopicPartition]) -> None:
-        lanes = [lane for tp in partitions if (lane := self._lanes.get(tp)) is not None]
-        await asyncio.gather(*(lane.abandon(REVOKE_TIMEOUT / 2) for lane in lanes))
-        await self.commit()
+        await self._lanes.abandon(partitions, ABANDON_TIMEOUT)
+        await self._commits.settled()
         for tp in partitions:
-            self._lanes.pop(tp, None)
-            self._notes.pop(tp, None)
+            self._lanes.forget(tp)
+            self._commits.forget(tp)
             self.ledger.revoke(tp)
         self._observer.revoked(partitions)
 
@@ -347,10 +287,10 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Let the work in flight finish, until the deadline. What is held is left to the next owner."""
         deadline = self._now() + self._limits.drain
         while (left := self._at_work()) and self._now() < deadline:
-            self._raise_failure()
+            self._lanes.raise_failure()
             await asyncio.sleep(FETCH_WAIT / 10)
         if left:
             log.warning("drain deadline passed", in_flight=left)
 
     def _at_work(self) -> int:
-        return sum(self.ledger.in_flight(tp) for tp, lane in self._lanes.items() if not lane.held)
+        return sum(map(self.ledger.in_flight, self._lanes.at_work))
