@@ -5,14 +5,11 @@ import io
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -20,8 +17,10 @@ import msgspec
 from rich.console import Console
 
 from alerts import slack
+from alerts.blocking import in_thread
 from alerts.plain import plain
 from alerts.show import MARKS, shown
+from alerts.sink_options import one_of, read, secret
 from topics.errors import ConfigError, InvalidRecord, TransientError
 from topics.records import Alert
 
@@ -70,7 +69,7 @@ class Stdout:
     """Standard output, for a person (`format: text`) or a program (`json`, a line an alert)."""
 
     def __init__(self, options: StdoutOptions, *, write: Callable[[bytes], None] | None = None) -> None:
-        _one_of("format", options.format, ("text", "json"))
+        one_of("format", options.format, ("text", "json"))
         self._json = options.format == "json"
         self._write = write or _write_stdout
         self._terminal = write is None and sys.stdout.isatty()
@@ -80,7 +79,7 @@ class Stdout:
         data = value.replace(b"\n", b" ") + b"\n" if self._json else self._text(alert).encode()
         async with self._turn:
             try:
-                await _in_thread(lambda: self._write(data))
+                await in_thread(lambda: self._write(data), name="stdout-sink")
             except OSError as error:
                 raise TransientError(f"standard output: {error.strerror or error}") from error
 
@@ -115,7 +114,7 @@ class Webhook:
     """
 
     def __init__(self, options: WebhookOptions, *, now: Callable[[], float] = time.time) -> None:
-        _one_of("format", options.format, ("json", "slack"))
+        one_of("format", options.format, ("json", "slack"))
         if not 0 < options.timeout <= 300:
             raise ConfigError(f"timeout: expected more than 0 and at most 300 seconds, got {options.timeout:g}")
         self._url, self._host = _checked_url(options)
@@ -204,45 +203,8 @@ def make(route: str, kind: str, options: Mapping[str, Any], *, publish: Publish)
         raise ConfigError(f"deliver.route {route}: sink.{error}") from None
 
 
-Options = TypeVar("Options", bound=msgspec.Struct)
-
-
-def _read(options: Mapping[str, Any], kind: type[Options]) -> Options:
-    names = kind.__struct_fields__
-    for name in options:
-        if name not in names:
-            raise ConfigError(f"{name}: no such option; there are {', '.join(names)}")
-    try:
-        return msgspec.convert(options, kind, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise ConfigError(f"{where.strip('.`') or 'options'}: {what}") from None
-
-
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{option}: expected one of {', '.join(known)}, got {value!r}")
-
-
-def _secret(option: str, given: str | None, env: str | None, file: str | None) -> str:
-    """The value of an option that is given outright or by reference. It is in no message."""
-    if sum(value is not None for value in (given, env, file)) != 1:
-        names = f"{option}_env, {option}_file"
-        raise ConfigError(f"{option}: expected exactly one of {f'{option}, ' if option == 'url' else ''}{names}")
-    if env is not None:
-        if not os.environ.get(env):
-            raise ConfigError(f"{option}_env: the environment has no {env}")
-        return os.environ[env].strip()
-    if file is not None:
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{option}_file: cannot read {file}: {getattr(error, 'strerror', error)}") from None
-    return given or ""
-
-
 def _checked_url(options: WebhookOptions) -> tuple[str, str]:
-    url = _secret("url", options.url, options.url_env, options.url_file)
+    url = secret("url", options.url, options.url_env, options.url_file)
     try:
         parts = urlsplit(url)
         host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
@@ -265,7 +227,7 @@ def _checked_headers(options: WebhookOptions) -> dict[str, str]:
     if options.token_env is not None or options.token_file is not None:
         if any(name.lower() == "authorization" for name in options.headers):
             raise ConfigError("headers.Authorization: expected either this or a token, not both")
-        token = _secret("token", None, options.token_env, options.token_file)
+        token = secret("token", None, options.token_env, options.token_file)
         if not re.fullmatch(r"[\x21-\x7e]+", token):
             raise ConfigError("token: expected visible ASCII characters without spaces")
         headers["Authorization"] = f"Bearer {token}"
@@ -309,31 +271,9 @@ def _write_stdout(data: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-async def _in_thread(call: Callable[[], None]) -> None:
-    """Run a call that may block for ever. The thread is a daemon: it keeps no process from ending."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: BaseException | None) -> None:
-        if not done.done():
-            done.set_exception(error) if error else done.set_result(None)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            call()
-        except BaseException as raised:
-            error = raised
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=run, name="stdout-sink", daemon=True).start()
-    await done
-
-
 SINKS: dict[str, Callable[[Mapping[str, Any], Publish], Sink]] = {
-    "stdout": lambda options, _: Stdout(_read(options, StdoutOptions)),
-    "webhook": lambda options, _: Webhook(_read(options, WebhookOptions)),
-    "kafka": lambda options, publish: Kafka(_read(options, KafkaOptions), publish=publish),
+    "stdout": lambda options, _: Stdout(read(options, StdoutOptions)),
+    "webhook": lambda options, _: Webhook(read(options, WebhookOptions)),
+    "kafka": lambda options, publish: Kafka(read(options, KafkaOptions), publish=publish),
 }
 """By the name that `sink.kind` gives."""
