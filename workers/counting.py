@@ -35,11 +35,11 @@ class Counting:
 
     def consumed(self, records: Sequence[Record]) -> None:
         self._metrics.consumed.labels(records[0].topic).inc(len(records))
-        self._waiting.read(_partition(records), records)
+        self._waiting.read(partition_of(records), records)
 
     def settled(self, records: Sequence[Record], results: Sequence[Result], *, sent: float) -> None:
         self._metrics.stage_seconds.labels("send").observe(sent)
-        self._waiting.settled(_partition(records), records)
+        self._waiting.settled(partition_of(records), records)
         self._sources(records, results)
         now = self._now()
         for record, result in zip(records, results, strict=True):
@@ -127,5 +127,6 @@ def exemplar(headers: Headers) -> dict[str, str] | None:
     return None
 
 
-def _partition(records: Sequence[Record]) -> TopicPartition:
+def partition_of(records: Sequence[Record]) -> TopicPartition:
+    """The one that they all are of."""
     return TopicPartition(records[0].topic, records[0].partition)

@@ -1,16 +1,16 @@
 """The listed sources while a worker runs: the file is followed, and when each was heard of last is told as metrics."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 import structlog
 
 from alerts.sources import Sources, load
 from workers import series
-from workers.followed_file import INTERVAL, FollowedFile
+from workers.followed_file import FollowedFile
 from workers.messages import Record, Result
 from workers.metrics import Metrics
 
@@ -31,33 +31,32 @@ class SourceWatch:
         on_change: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.current = Sources()
-        self._file = path and FollowedFile(
+        self._file = FollowedFile(
             path,
-            read=load,
             refused="sources.refused",
+            empty=Sources(),
+            read=load,
+            version=attrgetter("version"),
             reloads=metrics.sources_reloads,
             broken=metrics.refused_files.labels("sources"),
+            taken=self._taken,
+            on_change=on_change,
         )
         self._metrics = metrics
-        self._on_change = on_change
         self._now = now
         self._last: dict[str, float] = {}
 
+    @property
+    def current(self) -> Sources:
+        return self._file.current
+
     def load(self) -> None:
         """Read the file for the first time. Raises SourcesError."""
-        if self._file:
-            self._take(self._file.load())
+        self._file.load()
 
     async def run(self) -> None:
         """Follow the file and keep the metrics, for ever. Nothing that becomes of the file ends it."""
-        while self._file:
-            found = await self._file.changed()
-            if found is not None and found.version != self.current.version:
-                self._take(found)
-                self._on_change()
-            self.show()
-            await asyncio.sleep(INTERVAL)
+        await self._file.follow(self.show)
 
     def settled(self, records: Sequence[Record], results: Sequence[Result]) -> None:
         """These have come. A source that is not listed (any more) makes no series."""
@@ -76,13 +75,12 @@ class SourceWatch:
             self._metrics.source_age.labels(source.id).set(age)
             self._metrics.source_active.labels(source.id).set(source.publishes(datetime.fromtimestamp(now, tz=UTC)))
 
-    def _take(self, found: Sources) -> None:
+    def _taken(self, found: Sources) -> None:
         """A source counts as heard of when it is first listed: nobody knows better."""
         now = self._now()
         series.expect_sources(
             self._metrics, {source.id: source.expect_every for source in found.listed}, gone=self._last
         )
         self._last = {source.id: self._last.get(source.id, now) for source in found.listed}
-        self.current = found
         self.show()
         log.info("sources", listed=len(found.listed), version=found.version)

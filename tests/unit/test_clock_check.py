@@ -12,12 +12,11 @@ from structlog.testing import capture_logs
 from tests.delivering import an_alert, value_of
 from topics.records import Alert
 from workers.clock_check import MOST, ClockCheck
-from workers.deliver import Courier
 from workers.delivery import CLOCK_CHECK, DELIVERED, DIGESTED, EMBARGOED, Delivery
+from workers.delivery_counting import DeliveryCounting
 from workers.messages import Record, Result
 from workers.metrics import Metrics
 from workers.sections import Route, Sink
-from workers.settings import Settings
 
 HOUR = 3600.0
 BROKERS = 1_700_000_000.0
@@ -134,20 +133,18 @@ async def test_with_a_clock_an_hour_off_what_is_fresh_rings_and_what_is_old_is_t
 def test_deliver_knows_its_clock_by_the_alerts_that_came_after_it_had_read_all() -> None:
     """It may write nothing. What was not there yet when it asked for the ends was appended since then."""
     clocks = Clocks(HOUR)
-    route = Route(name="desk", sink=Sink(kind="stdout"))
-    metrics = Metrics(CollectorRegistry())
-    courier = Courier(Settings(), route, metrics=metrics, stopping=asyncio.Event(), clock=clocks.check)
+    counting = DeliveryCounting(Metrics(CollectorRegistry()), "desk", clock=clocks.check)
 
     def came(offset: int, *, ago: float) -> None:
-        courier.consumed([Record("news.alerts", 0, offset, int((clocks.true - ago) * 1000), b"", b"", ())])
+        counting.consumed([Record("news.alerts", 0, offset, int((clocks.true - ago) * 1000), b"", b"", ())])
 
-    courier._lag({TopicPartition("news.alerts", 0): 5})
+    counting.measured({TopicPartition("news.alerts", 0): 5}, {})
     came(4, ago=HOUR)
     assert clocks.shown == [], "it waited for an hour, perhaps"
     came(5, ago=0.1)
     assert round(clocks.shown[-1], -2) == HOUR
     clocks.off = 0.0
-    courier._lag({TopicPartition("news.alerts", 0): 6})
+    counting.measured({TopicPartition("news.alerts", 0): 6}, {})
     came(6, ago=0.1)
     assert clocks.shown[-1] == 0.0
 

@@ -15,7 +15,7 @@ from tests.unit.test_deliver import START, Clock, FakeSink, begun, record_of, ro
 from topics.codec import decode_alert
 from topics.errors import InvalidRecord, TransientError
 from topics.records import Alert, Counts, Missed, Snippet
-from workers.deliver import Courier
+from workers.courier import Courier
 from workers.delivery import DELIVERED, DIGESTED, EMBARGOED, REPEATED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
 from workers.metrics import Metrics

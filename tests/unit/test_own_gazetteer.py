@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,8 @@ from alerts.gazetteer import Entry, GazetteerError
 from topics.records import Mention
 from workers.article.gazetteer import Gazetteer
 from workers.article.own_gazetteer import TEMPLATE, check, load
-from workers.gazetteer_watch import GazetteerWatch
+from workers.followed_file import FollowedFile
+from workers.gazetteer_watch import gazetteer_watch
 from workers.metrics import Metrics
 
 SOON = 10.0
@@ -163,9 +165,9 @@ def test_processes_get_the_names_with_the_watchlists(path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def following(watch: GazetteerWatch):  # type: ignore[no-untyped-def]
+async def following(watch: FollowedFile[Any]):  # type: ignore[no-untyped-def]
     watch.load()
-    task = asyncio.create_task(watch.run())
+    task = asyncio.create_task(watch.follow())
     try:
         yield
     finally:
@@ -176,7 +178,7 @@ async def following(watch: GazetteerWatch):  # type: ignore[no-untyped-def]
 
 async def test_a_save_is_followed_and_a_bad_one_keeps_the_last_good_one(path: Path) -> None:
     metrics, changes = Metrics(CollectorRegistry()), asyncio.Queue[None]()
-    watch = GazetteerWatch(written(path, KESTREL), metrics=metrics, on_change=lambda: changes.put_nowait(None))
+    watch = gazetteer_watch(written(path, KESTREL), metrics=metrics, on_change=lambda: changes.put_nowait(None))
     async with following(watch):
         good = watch.current
         _save(path, "  - {name: Kestrel}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from workers import enrich
+from workers import article_pool
 from workers.sections import Enrich
 from workers.settings import Settings
 from workers.stream import sizing
@@ -170,10 +170,10 @@ class Unstarted:
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, size: Size, **options: int) -> tuple[object, list[dict[str, object]]]:
-    monkeypatch.setattr(enrich, "pool_size", lambda *, models: size)
-    monkeypatch.setattr(enrich, "Pool", Unstarted)
+    monkeypatch.setattr(article_pool, "pool_size", lambda *, models: size)
+    monkeypatch.setattr(article_pool, "Pool", Unstarted)
     with capture_logs() as logs:
-        pool = enrich.make_pool(Settings(model="none", enrich=Enrich.model_validate(options)))
+        pool = article_pool.make_pool(Settings(model="none", enrich=Enrich.model_validate(options)))
     return pool.processes, [dict(line) for line in logs]
 
 

@@ -56,7 +56,7 @@ async def enriched(
 
     Raises CommandFailed where a schema registry does not answer.
     """
-    from workers.enrich import make_pool
+    from workers.article_pool import make_pool
     from workers.stream.pool import PoolBroken
 
     watchlists = lists.load_all(settings.watchlists)

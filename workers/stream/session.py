@@ -84,12 +84,11 @@ async def probe(
         await asyncio.sleep(PROBE_INTERVAL)
 
 
-async def follow(event: asyncio.Event, *others: asyncio.Event) -> None:
-    """Set `event` once one of `others` is."""
-    tasks = [asyncio.create_task(other.wait()) for other in others]
+async def either(*events: asyncio.Event) -> None:
+    """Return once one of them is set."""
+    tasks = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        event.set()
     finally:
         await cancelled(tasks)
 

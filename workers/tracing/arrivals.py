@@ -16,7 +16,7 @@ from topics.records import RawArticle
 from workers.article.options import NONE
 from workers.article.own_gazetteer import load as load_names
 from workers.article.pipeline import Pipeline
-from workers.enrich import options
+from workers.article_pool import options
 from workers.messages import DEAD_LETTERED, FILTERED, Record
 from workers.settings import Settings
 from workers.stream.registry import Registries
