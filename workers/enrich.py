@@ -153,7 +153,7 @@ class Enrich:
             )
 
     async def _find_inputs(self, consumer: Any) -> None:
-        """See what there is of the inputs, and give a new group its place in them. Raises TransientError, ConfigError."""
+        """See what there is of the inputs, and give a new group its place. Raises TransientError and ConfigError."""
         topics = await consumer.topics()
         inputs.require(self._settings, topics)
         self._check_claims(topics)
