@@ -19,7 +19,7 @@ from tests.delivering import Receiver, an_alert, value_of
 from tests.kafka.broker import Cluster, free_ports
 from tests.worker_processes import Workers
 from topics.records import Alert
-from workers import deliver
+from workers import courier, deliver
 from workers.metrics import Metrics
 from workers.sections import Deliver, Kafka
 from workers.settings import Settings
@@ -292,7 +292,7 @@ async def test_with_the_broker_away_it_waits_and_says_why(kafka_cluster: KafkaFa
 async def test_a_route_that_is_full_pauses_and_keeps_its_place(
     kafka: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "WAITING_ALERTS", 8)
+    monkeypatch.setattr(courier, "WAITING_ALERTS", 8)
     names = await kafka.create_topics(prefix)
     alerts = many(60)
     receiver = Receiver()
