@@ -1,21 +1,16 @@
 """One route of the deliver worker: alerts to its sink, in a consumer group of its own."""
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts import sinks
-from alerts.sinks import Sink
-from topics import events
-from topics.catalog import TOPICS
-from topics.errors import ConfigError, InvalidRecord, TransientError
+from topics.errors import TransientError
 from topics.records import Alert
-from workers import series
+from workers import routes, series
 from workers.clock_check import ClockCheck
 from workers.delivery import Delivery
 from workers.delivery_counting import DeliveryCounting
@@ -64,7 +59,7 @@ class Courier:
         self._clock = clock or ClockCheck(now=now)
         self._settings = settings
         self._topic = settings.topic("alerts")
-        self.sink = self._make_sink(route)
+        self.sink = routes.make_sink(settings, route, self._publish)
         self._counting = DeliveryCounting(metrics, route.name, clock=self._clock, gone=self._gone, spans=spans)
         self._delivery = Delivery(
             route,
@@ -72,7 +67,7 @@ class Courier:
             counted=self._counting.attempted,
             now=self._clock.brokers,
             reached=self._clock.latest,
-            max_age=self._max_age(route),
+            max_age=routes.max_age(settings, route, self.sink),
         )
         group = settings.group_of(f"deliver-{route.name}")
         self._deliver: Submit = self._delivery.submit
@@ -85,20 +80,6 @@ class Courier:
         self._lanes: list[Unordered] = []
         written = [self.sink.topic] if isinstance(self.sink, sinks.Kafka) else []
         series.expect_topics(metrics, read=[self._topic], written=[*written, settings.topic("dead-letters")])
-
-    def _make_sink(self, route: Route) -> Sink:
-        options = route.sink.model_extra or {}
-        sink = sinks.make(route.name, route.sink.kind, options, publish=self._publish)
-        ours = [self._settings.topic(role) for role in TOPICS]
-        if isinstance(sink, sinks.Kafka) and sink.topic in ours:
-            raise ConfigError(f"deliver.route {route.name}: sink.topic: {sink.topic} is one of our own; name another")
-        return sink
-
-    def _max_age(self, route: Route) -> float:
-        """A topic is read by programs, which get every alert unless the route says otherwise."""
-        if route.max_alert_age is not None:
-            return route.max_alert_age
-        return math.inf if isinstance(self.sink, sinks.Kafka) else self._settings.deliver.max_alert_age
 
     async def run(self) -> None:
         """Until `stopping` is set and what was being sent then is through, or the drain is over."""
@@ -158,14 +139,8 @@ class Courier:
         """For the Kafka sink. Whatever is wrong with Kafka ends the session, and the next one sends again."""
         if self._producer is None:
             raise TransientError("no connection to Kafka")
-        limit = 2 * self._settings.kafka.request_timeout
-        headers = [*events.headers(alert, source=events.source_of(self._settings.prefix)), *sinks.CARRIED.get()]
         began = self._clock.now()
-        try:
-            sending = self._producer.send_and_wait(topic, value, key=key, headers=headers)
-            done = await asyncio.wait_for(sending, limit)
-        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
-            raise InvalidRecord("refused", f"topic {topic}: {error}") from error
+        done = await routes.publish(self._producer, self._settings, topic, key, value, alert)
         self._counting.sent(topic)
         self._clock.acknowledged(began, done)
 

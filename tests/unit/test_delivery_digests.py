@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from alerts.undelivered import together
 from tests.delivering import SEEN, an_alert
@@ -15,10 +14,9 @@ from tests.unit.test_deliver import START, Clock, FakeSink, begun, record_of, ro
 from topics.codec import decode_alert
 from topics.errors import InvalidRecord, TransientError
 from topics.records import Alert, Counts, Missed, Snippet
-from workers.courier import Courier
+from workers import routes
 from workers.delivery import DELIVERED, DIGESTED, EMBARGOED, REPEATED, Delivery
 from workers.messages import DEAD_LETTERED, Record, Result
-from workers.metrics import Metrics
 from workers.sections import Deliver, Route
 from workers.settings import Settings
 
@@ -207,6 +205,9 @@ def test_the_id_is_that_of_the_alerts() -> None:
 # Settings.
 
 
+async def nowhere(topic: str, key: bytes | None, value: bytes, alert: Alert) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("fields", "age"),
     [
@@ -219,5 +220,4 @@ def test_the_id_is_that_of_the_alerts() -> None:
 def test_a_topic_gets_every_alert_unless_its_route_says_otherwise(fields: dict[str, Any], age: float) -> None:
     chosen = Route.model_validate({"name": "hook", "sink": {"kind": "stdout"}} | fields)
     settings = Settings(deliver=Deliver(route=(chosen,)))
-    courier = Courier(settings, chosen, metrics=Metrics(CollectorRegistry()), stopping=asyncio.Event())
-    assert courier._max_age(chosen) == age
+    assert routes.max_age(settings, chosen, routes.make_sink(settings, chosen, nowhere)) == age
