@@ -3,16 +3,16 @@
 import asyncio
 import json
 import os
-import shlex
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -254,11 +254,23 @@ class Night:
             (self.folder / f"{name}.log").write_text(logs.stdout + logs.stderr)
             podman("rm", "--force", "--time=5", name)
 
-    def kafka_tool(self, tool: str, *arguments: str) -> str:
-        """Run one of Kafka's own, by its class, where the broker is: what it writes."""
-        java = ("java", "-cp", "/opt/kafka/libs/*", tool, "--bootstrap-server", "kafka:9092")
-        inside = ("bash", "-c", f"PATH=$JAVA_HOME/bin:$PATH exec {shlex.join((*java, *arguments))}")
-        return podman("exec", self.stack.container("kafka"), *inside)
+    @contextmanager
+    def hanging(self, processes: Callable[[], list[int]]) -> Iterator[None]:
+        """Stop these, and whichever come in their place, as long as the block lasts."""
+        ended = threading.Event()
+
+        def stop() -> None:
+            while not ended.wait(0.2):
+                _signal(processes(), SIGSTOP)
+
+        thread = threading.Thread(target=stop)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            _signal(processes(), SIGCONT)
 
     def answer(self, service: str, status: int) -> None:
         """What a receiver says from now on."""
@@ -280,6 +292,13 @@ class Night:
             logs = run(["podman", "logs", self.stack.container(service)], check=False)
             (folder / f"{service}.log").write_text(logs.stdout + logs.stderr)
         (folder / "seen.txt").write_text("".join(f"{one}\n" for one in self.seen))
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    """To those of them that are there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _command(pid: int) -> str:
