@@ -1,8 +1,8 @@
 // A dashboard of ours as Grafana draws it: its own components, fed with the committed JSON and a run's query results.
 // What those components leave to the server (heat maps, the grid, default field options) is done here.
 //
-// `window.SHOWN` is {page, results, from, to}: the dashboard, for each panel's id its series [{legend, labels, points}],
-// a point being [seconds, value], and the time range in seconds.
+// `window.SHOWN` is {page, results, from, to, step}: the dashboard, for each panel's id its series [{legend, labels,
+// points}], a point being [seconds, value], and the time range and step in seconds.
 
 import { interpolateOranges } from 'd3-scale-chromatic';
 import { createRoot } from 'react-dom/client';
@@ -22,14 +22,15 @@ const LINES = {
   drawStyle: 'line', lineInterpolation: 'linear', axisPlacement: 'auto', gradientMode: 'none', spanNulls: false,
   scaleDistribution: { type: 'linear' }, hideFrom: { legend: false, tooltip: false, viz: false }, pointSize: 5,
 };
-const STEP = 1000 * window.SHOWN.step;
 
-const { page, results, from, to } = window.SHOWN;
+const { page, results, from, to, step } = window.SHOWN;
+const TIMES = Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, n) => Math.round(1000 * (from + n * step)) / 1000);
 const theme = createTheme({ colors: { mode: 'dark' } });
 const timeRange = { from: dateTime(1000 * from), to: dateTime(1000 * to), raw: { from: 'now-30m', to: 'now' } };
 
 function withDisplay(field, seriesIndex) {
-  const [min, max] = [Math.min(...field.values), Math.max(...field.values)];
+  const known = field.values.filter((value) => value !== null);
+  const [min, max] = [Math.min(...known), Math.max(...known)];
   const made = { ...field, state: { seriesIndex, range: { min, max, delta: max - min } } };
   return { ...made, display: getDisplayProcessor({ field: made, theme, timeZone: 'utc' }) };
 }
@@ -40,20 +41,22 @@ function fieldConfig(panel, legend, colour) {
     step.value = step.value ?? -Infinity;
   }
   const custom = { ...LINES, ...defaults.custom };
-  return { color: { mode: colour }, ...defaults, custom, displayName: legend, interval: STEP };
+  return { color: { mode: colour }, ...defaults, custom, displayName: legend };
 }
 
+// Every series has all the times: where it has no value the line is broken.
 function frames(panel, colour) {
   return results[panel.id].map((one, index) => {
-    const values = one.points.map(([, value]) => Number(value));
+    const known = new Map(one.points);
+    const values = TIMES.map((at) => (known.has(at) ? Number(known.get(at)) : null));
     const config = fieldConfig(panel, one.legend || panel.title, colour);
-    const time = { name: 'Time', type: FieldType.time, values: one.points.map(([at]) => 1000 * at), config: { interval: STEP } };
+    const time = { name: 'Time', type: FieldType.time, values: TIMES.map((at) => 1000 * at), config: {} };
     const value = { name: 'Value', type: FieldType.number, values, labels: one.labels, config };
     return { length: values.length, refId: one.refId, fields: [withDisplay(time, index), withDisplay(value, index)] };
   });
 }
 
-const last = (frame) => frame.fields[1].values[frame.length - 1];
+const last = (frame) => frame.fields[1].values.findLast((value) => value !== null);
 
 function Lines({ panel, width, height }) {
   const shown = frames(panel, 'palette-classic');
@@ -126,7 +129,7 @@ function HeatMap({ panel, width, height }) {
   return (
     <svg width={width} height={height}>
       {rows.map((row, y) => row.map((count, x) => count > panel.options.filterValues.le && (
-        <rect key={`${x}/${y}`} x={left + (times[x] - from) * w} y={(rows.length - 1 - y) * h} height={h - 1} width={window.SHOWN.step * w + 0.3}
+        <rect key={`${x}/${y}`} x={left + (times[x] - from) * w} y={(rows.length - 1 - y) * h} height={h - 1} width={step * w + 0.3}
           fill={shade(count)} />
       )))}
       {labels.map((label, y) => (

@@ -244,7 +244,7 @@ class Night:
         """
         name = f"{self.stack.project}_{service}_{name}"
         network = self.stack.network(service)
-        mounts = (f"--volume={self.settings}:/etc/wirewatch:ro", "--tmpfs=/tmp", "--read-only")
+        mounts = (f"--volume={self.settings}:/etc/wirewatch:ro", "--tmpfs=/tmp", "--read-only", "--memory=3g")
         joined = (f"--network={network}", f"--network-alias={service}")
         podman("run", "--detach", f"--name={name}", *joined, *mounts, *flags, self.stack.image, service)
         try:
