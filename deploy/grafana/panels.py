@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.models import common as models
@@ -37,6 +37,15 @@ class Panel:
     stacked: bool = False
     many: bool = False
     decimals: int | None = None
+
+
+class Page(NamedTuple):
+    """A dashboard: rows of panels by the rows' titles."""
+
+    uid: str
+    title: str
+    about: str
+    rows: dict[str, list[Panel]]
 
 
 def built(panel: Panel) -> Any:
