@@ -10,7 +10,13 @@ ELLIPSIS = "…"
 _REACH = 4
 """How many widths around the match are looked at: white space that goes away may fill some of them."""
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]{2,}|[^\S ]|[\x00-\x1f\x7f]")
-_SENTENCE = re.compile(r"(?<![A-Z])[.!?]+[\"”’')\]»]* (?![a-z])|[。！？]+[」』”]*")
+_ABBREVIATED = (
+    r"(?<!\b(?:Mr|Ms|Dr|St|Lt|vs))"
+    r"(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Oct|Nov|Dec|Mrs|Gen|Sen|Rep|Gov|Col|Sgt|Rev|Maj|Adm))"
+    r"(?<!\b(?:Sept|Prof|Capt))"
+)
+"""The point after these ends no sentence; nor that after a single capital."""
+_SENTENCE = re.compile(rf"(?<![A-Z]){_ABBREVIATED}[.!?]+[\"”’')\]»]* (?![a-z])|[。！？]+[」』”]*")
 
 Span = tuple[int, int]
 

@@ -42,6 +42,16 @@ def test_a_sentence_in_a_long_text_is_shown_without_its_neighbours_in_part() -> 
     assert marked(shown) == ["Taiwan"]
 
 
+@pytest.mark.parametrize("short", ["Nov. 10", "Sept. 3", "Gen. Amara", "Mr. Okafor", "U.S. Treasury", "Prof. Lind"])
+def test_a_point_after_an_abbreviation_ends_no_sentence(short: str) -> None:
+    name = short.rsplit(" ", 1)[1]
+    text = f"{FILLER * 3}It was said that Taiwan would wait for {short} and then decide on all of it. {FILLER * 9}"
+    for width in range(60, 160):
+        shown = show("", text, width=width, a=("info", "Taiwan"))
+        assert not shown.text.endswith(short.removesuffix(name).strip())
+        assert not shown.text.startswith(name)
+
+
 def test_a_long_sentence_is_cut_between_words_and_says_so() -> None:
     text = "word " * 100 + "Taiwan " + "tail " * 100
     shown = show("", text, width=60, a=("info", "Taiwan"))
