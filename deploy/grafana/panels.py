@@ -20,6 +20,7 @@ class Panel:
 
     `kind` is a key of `KINDS`; `width` is of 24 columns. `runbook` is an alert's anchor. With `many` series, most of
     them 0 for ever, the legend is a table with the highest first. `columns` are a table's: a label's name, and ours.
+    A bar of `full` is as long as there is room.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Panel:
     stacked: bool = False
     many: bool = False
     decimals: int | None = None
+    full: float | None = None
 
 
 class Page(NamedTuple):
@@ -126,7 +128,7 @@ def _heatmap(panel: Panel) -> heatmap.Panel:
 
 
 def _bars(panel: Panel) -> bargauge.Panel:
-    return (
+    made = (
         bargauge.Panel()
         .unit(panel.unit)
         .targets(_queries(panel, instant=True))
@@ -139,6 +141,7 @@ def _bars(panel: Panel) -> bargauge.Panel:
         .max_viz_height(24)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
+    return made if panel.full is None else made.min(0).max(panel.full)
 
 
 def _table(panel: Panel) -> table.Panel:

@@ -83,7 +83,7 @@ function Bars({ panel, width, height }) {
   const shown = frames(panel, 'thresholds').sort((a, b) => last(b) - last(a));
   const { minVizHeight, maxVizHeight } = panel.options;
   const each = Math.min(maxVizHeight, Math.max(minVizHeight, height / shown.length - GAP));
-  const max = Math.max(...shown.map(last));
+  const max = panel.fieldConfig.defaults.max ?? Math.max(...shown.map(last));
   return shown.map((frame, index) => {
     const { config, display } = frame.fields[1];
     const value = { ...display(last(frame)), title: config.displayName };

@@ -25,7 +25,7 @@ from workers.metrics import Metrics
 ROOT = Path(__file__).parents[2]
 GENERATE = ROOT / "deploy" / "grafana" / "generate.py"
 RULES = ROOT / "deploy" / "prometheus" / "rules" / "wirewatch.yml"
-UNITS = {"short", "s", "bytes", "percentunit"}
+UNITS = {"short", "none", "s", "bytes", "percentunit"}
 
 
 def names_in(text: str) -> set[str]:

@@ -50,6 +50,7 @@ OVERVIEW = Page(
                 width=4,
                 height=5,
                 title="Alerts in the last hour",
+                unit="none",
                 decimals=0,
                 about="Alerts published, of every kind.",
                 queries=((f"sum(increase(wirewatch_alerts_total{BY_JOB}[1h]))", ""),),

@@ -40,6 +40,7 @@ WATCH = Page(
             Panel(
                 kind="bars",
                 title="Rules met most in the last hour",
+                unit="none",
                 decimals=0,
                 height=10,
                 about="The twenty rules that most articles met.",
@@ -72,6 +73,7 @@ WATCH = Page(
             Panel(
                 kind="bars",
                 title="Of what is expected",
+                full=1,
                 unit="percentunit",
                 decimals=0,
                 warn=0.8,
