@@ -1,7 +1,6 @@
 """The alert worker: hits in, alerts and stories out, on Faust. `alerting.stage` says how nothing is lost on the way."""
 
 import asyncio
-import gc
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from workers import health, permits, series, telemetry
+from workers import garbage, health, permits, series, telemetry
 from workers.alerting import faust_app
 from workers.alerting.ending import BAD_CONFIGURATION, end_process
 from workers.alerting.stage import Stage
@@ -137,8 +136,7 @@ async def run(
 
 def main(settings: Settings) -> int:
     """The alert worker, until it is told to stop: the exit code. Raises ConfigError."""
-    # A hundred thousand live stories are no garbage: looking through them as often as by default costs a tenth.
-    gc.set_threshold(50_000, 20, 50)
+    garbage.look_rarely()
     metrics = Metrics(CollectorRegistry())
     metrics.restarts.inc(follow_supervisor())
 

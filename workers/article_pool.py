@@ -36,14 +36,15 @@ def options(settings: Settings) -> Options:
 
 def make_pool(settings: Settings, metrics: Metrics | None = None) -> Pool:
     """The pool of the settings. Its processes start at once and load the model."""
-    size = pool_size(models=len(options(settings).recognisers))
+    chosen = options(settings)
+    size = pool_size(models=len(chosen.recognisers))
     processes = settings.enrich.processes or size.processes
     decided_by = "enrich.processes" if settings.enrich.processes else size.decided_by
     log.info("pool", processes=processes, decided_by=decided_by, memory_bytes=size.memory_bytes, **size.bounds)
     if problem := size.problem(processes):
         log.warning("pool.memory", problem=problem)
     pool = Pool(
-        partial(build, options(settings)),
+        partial(build, chosen),
         processes=processes,
         time_budget=settings.enrich.time_budget,
         memory_limit=settings.enrich.memory_limit,

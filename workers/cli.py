@@ -4,7 +4,6 @@ What a command needs is imported when it runs: see `workers.commands.options`.
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -94,15 +93,14 @@ def serve(chosen: "Settings", worker: Worker, *, drain: float, supervise: bool) 
         supervised(chosen)
     from prometheus_client import CollectorRegistry
 
-    from workers import logs
+    from workers import garbage, logs
     from workers.metrics import Metrics
     from workers.stopping import stopping_by_signal
     from workers.stream.pool import PoolBroken
     from workers.supervisor import follow_supervisor
 
     logs.setup(format=chosen.log_format, level=chosen.log_level)
-    # Rules by the ten thousand are no garbage: looking through them as often as by default makes new ones slow.
-    gc.set_threshold(50_000, 20, 50)
+    garbage.look_rarely()
     restarts = follow_supervisor()
 
     async def main() -> None:

@@ -4,8 +4,6 @@ import asyncio
 import math
 from typing import Any
 
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
-
 from alerts import sinks
 from alerts.sinks import Publish, Sink
 from topics import events
@@ -14,6 +12,7 @@ from topics.errors import ConfigError, InvalidRecord
 from topics.records import Alert
 from workers.sections import Route
 from workers.settings import Settings
+from workers.stream.publisher import TOO_LARGE
 
 
 def make_sink(settings: Settings, route: Route, publish: Publish) -> Sink:
@@ -45,5 +44,5 @@ async def publish(producer: Any, settings: Settings, topic: str, key: bytes | No
     try:
         sending = producer.send_and_wait(topic, value, key=key, headers=headers)
         return await asyncio.wait_for(sending, limit)
-    except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+    except TOO_LARGE as error:
         raise InvalidRecord("refused", f"topic {topic}: {error}") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
@@ -39,6 +40,10 @@ class Panel:
     many: bool = False
     decimals: int | None = None
     full: float | None = None
+
+
+Stat = partial(Panel, kind="stat", height=5)
+"""A panel of one number."""
 
 
 class Page(NamedTuple):

@@ -9,16 +9,20 @@ def quantile(q: float, metric: str, by: str = "") -> str:
     return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{BY_JOB}[$__rate_interval])))"
 
 
+def rate(metric: str, by: str, selector: str = BY_JOB) -> str:
+    return f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))"
+
+
+def gained(metric: str, by: str, selector: str = BY_JOB, over: str = "5m") -> str:
+    return f"sum by ({by}) (increase({metric}{selector}[{over}]))"
+
+
 def lately(metric: str, by: str) -> str:
     """What a counter gained in five minutes: what it began with, which `increase` misses; or, where that is more, what
     `increase` makes of a counter that began anew."""
     now, then = (f"sum by ({by}) ({metric}{BY_JOB}{offset})" for offset in ("", " offset 5m"))
-    gained = f"clamp_min({now} - ({then} or 0 * {now}), 0)"
-    return f"sum by ({by}) (increase({metric}{BY_JOB}[5m])) > {gained} or {gained}"
-
-
-def rate(metric: str, by: str, selector: str = BY_JOB) -> str:
-    return f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))"
+    more = f"clamp_min({now} - ({then} or 0 * {now}), 0)"
+    return f"{gained(metric, by)} > {more} or {more}"
 
 
 def ours(metric: str, over: str = "{}") -> str:

@@ -3,9 +3,9 @@
 Kept apart from the step itself: a process that only hands out work need not load what does it.
 """
 
-import gc
 from typing import TYPE_CHECKING
 
+from workers import garbage
 from workers.article.options import Options
 from workers.messages import Record
 
@@ -17,8 +17,7 @@ def build(options: Options) -> "Pipeline":
     """The enrich step with everything loaded. Raises ConfigError for a model that cannot be."""
     from workers.article.pipeline import Pipeline
 
-    # Models, names and rules are no garbage: looking through them as often as by default makes new rules slow.
-    gc.set_threshold(50_000, 20, 50)
+    garbage.look_rarely()
     pipeline = Pipeline(options)
     # What the first article would load (a language model, an HTML parser) costs seconds of nobody's time budget.
     pipeline([Record("", 0, 0, 1, None, b'{"body": "<p>The minister met Scott Bessent in Geneva.</p>"}')])

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from topics.errors import ConfigError
 from workers.commands.administering import no_topic
 from workers.settings import Settings
 from workers.stream import kafka
+from workers.stream.publisher import TOO_LARGE
 
 _IN_FLIGHT = 1000
 
@@ -57,7 +57,7 @@ async def publish(
             try:
                 await producer.send_and_wait(topic, value, key=key_of(value))
                 done.records += 1
-            except (MessageSizeTooLargeError, RecordTooLargeError):
+            except TOO_LARGE:
                 done.refused.append(line)
             finally:
                 room.release()

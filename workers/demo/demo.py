@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from alerts.watchlist import Watchlist
 from topics.records import Alert
@@ -23,6 +22,7 @@ from workers.demo.window import LARGEST, Behind, Window
 from workers.settings import Settings
 from workers.stream import kafka
 from workers.stream.backlog import Backlog
+from workers.stream.publisher import TOO_LARGE
 from workers.watchlist_files import WatchlistFiles
 
 PARTITIONS = 2
@@ -165,7 +165,7 @@ class Demo:
         topic = self._settings.topic("raw")
         try:
             sent = await producer.send_and_wait(topic, item.value, key=key_of(item.value))
-        except (MessageSizeTooLargeError, RecordTooLargeError):
+        except TOO_LARGE:
             self._too_large(len(item.value))
             return None
         return sent.partition, sent.offset

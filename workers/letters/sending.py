@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import KafkaError
 
 from workers.letters.destinations import Outcome, Stays
 from workers.messages import Headers
-
-_TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
+from workers.stream.publisher import TOO_LARGE, begin
 
 
 class Outgoing(NamedTuple):
@@ -40,35 +39,26 @@ async def send(producer: Any, records: Sequence[Outgoing], *, limit: float) -> l
 
 
 async def _begun(producer: Any, record: Outgoing, limit: float) -> "asyncio.Future[Any]":
-    """A send that has begun, or has failed to."""
+    """The acknowledgement to come, or a failure that has."""
     try:
-        found: asyncio.Future[Any] = await asyncio.wait_for(_send(producer, record), limit)
+        sending = begin(producer, record.topic, record.key, record.value, record.headers, record.partition)
+        found = await asyncio.wait_for(sending, limit)
     except (KafkaError, TimeoutError) as error:
         found = asyncio.get_running_loop().create_future()
         found.set_exception(error)
     return found
 
 
-async def _send(producer: Any, record: Outgoing) -> Any:
-    topic, partition, headers = record.topic, record.partition, list(record.headers)
-    if record.key is not None or record.value is not None:
-        return await producer.send(topic, record.value, key=record.key, partition=partition, headers=headers)
-    batch = producer.create_batch()  # `send` refuses a record without key and value
-    batch.append(key=None, value=None, timestamp=None, headers=headers)
-    batch.close()
-    return await producer.send_batch(batch, topic, partition=partition)
-
-
 def _broken(sent: "asyncio.Future[Any]") -> bool:
     error = sent.exception() if sent.done() else None
-    return error is not None and not isinstance(error, _TOO_LARGE)
+    return error is not None and not isinstance(error, TOO_LARGE)
 
 
 def _outcome(record: Outgoing, sent: "asyncio.Future[Any]") -> Outcome:
     if not sent.done():
         return TimeoutError()
     error = sent.exception()
-    if isinstance(error, _TOO_LARGE):
+    if isinstance(error, TOO_LARGE):
         return Stays(f"topic {record.topic} refuses records of their size (max.message.bytes)")
     if error is not None:
         return error

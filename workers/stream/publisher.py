@@ -8,7 +8,10 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 
 from topics.errors import ConfigError
 from workers.clock_check import ClockCheck
-from workers.messages import Output, Record, Result
+from workers.messages import Headers, Output, Record, Result
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
+"""What says that a topic refuses a record of this size: our producer's own limit, or the broker's."""
 
 
 class Publisher:
@@ -52,7 +55,7 @@ class Publisher:
         for future, topic, output in sending:
             try:
                 done = future.result()
-            except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            except TOO_LARGE as error:
                 raise _too_large(topic, output, error) from error
             self._sent(topic)
         if done is not None:
@@ -62,25 +65,31 @@ class Publisher:
         return sorted(await self._producer.partitions_for(topic)) if output.every else [None]
 
     async def _send(self, topic: str, output: Output, partition: int | None) -> "asyncio.Future[Any]":
-        headers = list(output.headers)
         try:
-            if output.key is None and output.value is None:
-                return await self._send_empty(topic, headers)
-            sent: asyncio.Future[Any] = await self._producer.send(
-                topic, output.value, key=output.key, partition=partition, headers=headers
-            )
-        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            return await begin(self._producer, topic, output.key, output.value, output.headers, partition)
+        except TOO_LARGE as error:
             raise _too_large(topic, output, error) from error
-        return sent
 
-    async def _send_empty(self, topic: str, headers: list[tuple[str, bytes | None]]) -> "asyncio.Future[Any]":
-        """A record without key and value, such as a dead letter of a tombstone: `send` refuses those."""
-        batch = self._producer.create_batch()
-        batch.append(key=None, value=None, timestamp=None, headers=headers)
-        batch.close()
-        partition = min(await self._producer.partitions_for(topic))
-        sent: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+
+async def begin(
+    producer: Any, topic: str, key: bytes | None, value: bytes | None, headers: Headers, partition: int | None
+) -> "asyncio.Future[Any]":
+    """Hand a record to the producer: the acknowledgement to come. Raises what aiokafka raises.
+
+    `send` refuses one without key and value, such as a dead letter of a tombstone: that is a batch of its own.
+    """
+    if key is not None or value is not None:
+        sent: asyncio.Future[Any] = await producer.send(
+            topic, value, key=key, partition=partition, headers=list(headers)
+        )
         return sent
+    batch = producer.create_batch()
+    batch.append(key=None, value=None, timestamp=None, headers=list(headers))
+    batch.close()
+    if partition is None:
+        partition = min(await producer.partitions_for(topic))
+    alone: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    return alone
 
 
 def _too_large(topic: str, output: Output, error: Exception) -> ConfigError:

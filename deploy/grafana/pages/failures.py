@@ -1,7 +1,7 @@
 """What goes wrong, and where does it pile up?"""
 
-from panels import Page, Panel
-from queries import BY_JOB, BY_TOPIC, UNPLANNED, lately, ours
+from panels import Page, Panel, Stat
+from queries import BY_JOB, BY_TOPIC, UNPLANNED, gained, lately, ours
 
 FAILURES = Page(
     "wirewatch-failures",
@@ -14,7 +14,7 @@ FAILURES = Page(
                 many=True,
                 about="In five minutes, by reason.",
                 stacked=True,
-                queries=((f"sum by (reason) (increase(wirewatch_dead_letters_total{BY_JOB}[5m]))", "{{reason}}"),),
+                queries=((gained("wirewatch_dead_letters_total", "reason"), "{{reason}}"),),
                 runbook="WirewatchDeadLetters",
             ),
             Panel(
@@ -37,10 +37,8 @@ FAILURES = Page(
                 ),
                 runbook="WirewatchBrakeOn",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=6,
-                height=5,
                 title="Unaccounted",
                 bad=1,
                 decimals=0,
@@ -48,20 +46,16 @@ FAILURES = Page(
                 queries=((f"sum(wirewatch_unaccounted{BY_TOPIC})", ""),),
                 runbook="WirewatchUnaccounted",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=6,
-                height=5,
                 title="Lost to retention",
                 bad=1,
                 decimals=0,
                 about="Records that the topic's retention took before they were read, in a day.",
                 queries=((f"sum(increase(wirewatch_skipped_records_total{BY_JOB}[1d])) or vector(0)", ""),),
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=6,
-                height=5,
                 title="Watchlists refused",
                 bad=1,
                 decimals=0,
@@ -69,10 +63,8 @@ FAILURES = Page(
                 queries=((f"max(wirewatch_refused_watchlists{BY_JOB}) + max(wirewatch_refused_files{BY_JOB})", ""),),
                 runbook="WirewatchReloadFailed",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=6,
-                height=5,
                 title="Clock",
                 unit="s",
                 warn=10,
@@ -92,7 +84,7 @@ FAILURES = Page(
                 stacked=True,
                 queries=(
                     (
-                        f"sum by (sink, result) (increase(wirewatch_deliveries_total{BY_JOB}[5m]))",
+                        gained("wirewatch_deliveries_total", "sink, result"),
                         "{{sink}} {{result}}",
                     ),
                 ),
@@ -142,7 +134,7 @@ FAILURES = Page(
                 queries=(
                     (f"sum by (job) ({ours('process_start_time_seconds', 'changes({}[5m])')})", "{{job}}"),
                     (
-                        f"sum by (reason) (increase(wirewatch_pool_restarts_total{UNPLANNED}[5m]))",
+                        gained("wirewatch_pool_restarts_total", "reason", UNPLANNED),
                         "pool {{reason}}",
                     ),
                 ),

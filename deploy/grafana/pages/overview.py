@@ -1,7 +1,7 @@
 """Is the desk being served?"""
 
-from panels import Page, Panel
-from queries import BY_JOB, BY_TOPIC, quantile, rate, with_labels
+from panels import Page, Panel, Stat
+from queries import BY_JOB, BY_TOPIC, gained, quantile, rate, with_labels
 
 OVERVIEW = Page(
     "wirewatch-overview",
@@ -9,10 +9,8 @@ OVERVIEW = Page(
     "Is the desk being served?",
     {
         "Is the desk being served?": [
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Freshness",
                 unit="s",
                 warn=10,
@@ -22,10 +20,8 @@ OVERVIEW = Page(
                 queries=((quantile(0.99, "wirewatch_latency_seconds"), ""),),
                 runbook="WirewatchLatencyBurnsFast",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Oldest waiting",
                 unit="s",
                 warn=60,
@@ -35,30 +31,24 @@ OVERVIEW = Page(
                 queries=((f"max(wirewatch_lag_seconds{BY_TOPIC})", ""),),
                 runbook="WirewatchStalled",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Articles / s",
                 unit="short",
                 decimals=1,
                 about="Articles settled, whatever became of them.",
                 queries=((f"sum(rate(wirewatch_processed_articles_total{BY_JOB}[$__rate_interval]))", ""),),
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Alerts in the last hour",
                 unit="none",
                 decimals=0,
                 about="Alerts published, of every kind.",
                 queries=((f"sum(increase(wirewatch_alerts_total{BY_JOB}[1h]))", ""),),
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Budget left",
                 unit="percentunit",
                 low=True,
@@ -76,10 +66,8 @@ OVERVIEW = Page(
                 ),
                 runbook="WirewatchLatencyBurnsSlowly",
             ),
-            Panel(
-                kind="stat",
+            Stat(
                 width=4,
-                height=5,
                 title="Workers ready",
                 decimals=0,
                 low=True,
@@ -102,7 +90,7 @@ OVERVIEW = Page(
                 title="Alerts by severity",
                 about="Alerts published in five minutes.",
                 stacked=True,
-                queries=((f"sum by (severity) (increase(wirewatch_alerts_total{BY_JOB}[5m]))", "{{severity}}"),),
+                queries=((gained("wirewatch_alerts_total", "severity"), "{{severity}}"),),
             ),
             Panel(
                 title="From arrival to output",

@@ -1,7 +1,7 @@
 """Where does the time go, and who has the work?"""
 
 from panels import Page, Panel
-from queries import BY_JOB, BY_TOPIC, KNOWN, ours, quantile, rate
+from queries import BY_JOB, BY_TOPIC, KNOWN, gained, ours, quantile, rate
 
 PIPELINE = Page(
     "wirewatch-pipeline",
@@ -83,7 +83,7 @@ PIPELINE = Page(
                 width=8,
                 about="In five minutes, by reason: recycled is as it should be.",
                 stacked=True,
-                queries=((f"sum by (reason) (increase(wirewatch_pool_restarts_total{BY_JOB}[5m]))", "{{reason}}"),),
+                queries=((gained("wirewatch_pool_restarts_total", "reason"), "{{reason}}"),),
                 runbook="WirewatchPoolCrashes",
             ),
             Panel(
@@ -104,7 +104,7 @@ PIPELINE = Page(
             Panel(
                 title="Rebalances",
                 about="Assignments that processes were given in five minutes.",
-                queries=((f"sum by (job) (increase(wirewatch_rebalances_total{BY_JOB}[5m]))", "{{job}}"),),
+                queries=((gained("wirewatch_rebalances_total", "job"), "{{job}}"),),
                 runbook="WirewatchRebalanceStorm",
             ),
             Panel(
@@ -148,9 +148,9 @@ PIPELINE = Page(
                 stacked=True,
                 many=True,
                 queries=(
-                    (f"sum by (kind) (increase(wirewatch_furniture_paragraphs_total{BY_JOB}[5m]))", "{{kind}}"),
+                    (gained("wirewatch_furniture_paragraphs_total", "kind"), "{{kind}}"),
                     (
-                        f"sum by (source) (increase(wirewatch_boilerplate_paragraphs_total{BY_JOB}[5m]))",
+                        gained("wirewatch_boilerplate_paragraphs_total", "source"),
                         "of {{source}}",
                     ),
                 ),

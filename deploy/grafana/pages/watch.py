@@ -1,7 +1,7 @@
 """What do desks get, and what is kept from them?"""
 
 from panels import Page, Panel
-from queries import BY_JOB, lately
+from queries import BY_JOB, gained, lately
 
 WATCH = Page(
     "wirewatch-watch",
@@ -13,7 +13,7 @@ WATCH = Page(
                 title="Hits by desk",
                 about="Articles that met a desk's rules, in five minutes.",
                 stacked=True,
-                queries=((f"sum by (desk) (increase(wirewatch_desk_hits_total{BY_JOB}[5m]))", "{{desk}}"),),
+                queries=((gained("wirewatch_desk_hits_total", "desk"), "{{desk}}"),),
             ),
             Panel(
                 title="Alerts by desk",
@@ -27,13 +27,13 @@ WATCH = Page(
                 about="hit: a new story; corroborated, escalated, corrected, withdrawn: what became "
                 "of it; digest: what was missed in an outage.",
                 stacked=True,
-                queries=((f"sum by (kind) (increase(wirewatch_alerts_total{BY_JOB}[5m]))", "{{kind}}"),),
+                queries=((gained("wirewatch_alerts_total", "kind"), "{{kind}}"),),
             ),
             Panel(
                 title="Kept from desks",
                 about="Hits that alerted nobody in five minutes, by reason.",
                 stacked=True,
-                queries=((f"sum by (reason) (increase(wirewatch_suppressed_hits_total{BY_JOB}[5m]))", "{{reason}}"),),
+                queries=((gained("wirewatch_suppressed_hits_total", "reason"), "{{reason}}"),),
             ),
         ],
         "Rules": [
@@ -46,7 +46,7 @@ WATCH = Page(
                 about="The twenty rules that most articles met.",
                 queries=(
                     (
-                        f"topk(20, sum by (watchlist, rule) (increase(wirewatch_rule_hits_total{BY_JOB}[1h])))",
+                        f"topk(20, {gained('wirewatch_rule_hits_total', 'watchlist, rule', over='1h')})",
                         "{{watchlist}}/{{rule}}",
                     ),
                 ),
